@@ -116,6 +116,11 @@ pub(crate) fn names_crate(code: &str, name: &str) -> bool {
     })
 }
 
+/// Tells whether `code` calls a function of this name, whatever its path.
+pub(crate) fn calls(code: &str, name: &str) -> bool {
+    words(code).any(|(at, word)| word == name && code[at + word.len()..].trim_start().starts_with('('))
+}
+
 /// Returns the crate's own modules that `code` names: `crate::store::find` and `use crate::{domain, store}`.
 pub(crate) fn own_modules(code: &str) -> Vec<String> {
     let mut modules = Vec::new();

@@ -1,7 +1,7 @@
 //! Rules about Rust files.
 
 use crate::assert_none;
-use crate::rust::{before_tests, code, names_crate, own_modules};
+use crate::rust::{before_tests, calls, code, names_crate, own_modules};
 use crate::tree::{File, files};
 
 /// The rules of the business are tested in microseconds, so they know no transport and no store.
@@ -199,6 +199,34 @@ fn runs_every_test(file: &File) -> Vec<String> {
     found
         .map(|attribute| format!("{}: {attribute}] hides what a test would say", file.path))
         .collect()
+}
+
+#[test]
+fn no_test_sleeps() {
+    check_all(waits_for_state);
+}
+
+#[test]
+fn a_sleeping_test_is_found() {
+    let sleeping = "async fn f() { tokio::time::sleep(x).await }";
+    assert_eq!(waits_for_state(&File::new("tests/e2e/story.rs", sleeping)).len(), 1);
+    assert_eq!(
+        waits_for_state(&File::new("services/leads/tests/grpc.rs", sleeping)).len(),
+        1
+    );
+    assert_none(&waits_for_state(&File::new("tests/src/simulator.rs", sleeping)));
+    assert_none(&waits_for_state(&File::new(
+        "tests/e2e/story.rs",
+        "// no sleep()\nfn f() { oversleep(x) }",
+    )));
+}
+
+/// Waiting is `reflex_testing::eventually`; what takes time is moved by a fixed clock.
+fn waits_for_state(file: &File) -> Vec<String> {
+    let is_test = file.path.contains("/tests/") || (file.path.starts_with("tests/") && !file.path.contains("/src/"));
+    let sleeps = calls(&code(&file.text), "sleep");
+    let finding = (is_test && sleeps).then(|| format!("{}: a test must wait for state, not for time", file.path));
+    finding.into_iter().collect()
 }
 
 #[track_caller]
