@@ -1,0 +1,329 @@
+//! The custom robot of a `DingTalk` group (钉钉自定义机器人): signature, body, and the reading of its answers.
+//!
+//! The robot refuses with HTTP 200 and a business code, so the status alone says nothing; `codes.rs` says what each code
+//! means. Keeping below 20 messages a minute is the budget's work, not ours: one robot is shared by many senders.
+
+use std::time::{Duration, Instant};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use futures_util::future::BoxFuture;
+use hmac::{Hmac, Mac};
+use reflex_runtime::clock::SharedClock;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::json;
+use sha2::Sha256;
+
+use super::http::{Answer, Error, HttpClient};
+use super::{Capability, Channel, Endpoint, Fault, Format, Outcome, Rate, Rendered};
+use codes::Verdict;
+
+mod codes;
+
+/// Largest request body; beyond it the robot answers 460101.
+const MAX_BYTES: usize = 20_000;
+/// Longest title kept. The banner shows far less, and a title must not eat the body's room.
+const MAX_TITLE_CHARS: usize = 120;
+/// Longest part of the robot's own words that goes into the ledger.
+const MAX_REASON_CHARS: usize = 200;
+/// Stands where a text was cut.
+const CUT: &str = "…(截断)";
+
+/// Sends markdown messages through custom robots.
+pub struct DingTalk {
+    http: HttpClient,
+    clock: SharedClock,
+}
+
+impl DingTalk {
+    /// Builds the channel; one serves all robots.
+    #[must_use]
+    pub fn new(http: HttpClient, clock: SharedClock) -> Self {
+        Self { http, clock }
+    }
+
+    async fn attempt(&self, endpoint: &Endpoint, message: &Rendered) -> Outcome {
+        let address = self.signed_address(endpoint);
+        let start = Instant::now();
+        match self.http.post_json(&address, body(message)).await {
+            Ok(answer) => judge(&answer, start.elapsed()),
+            Err(error) => unanswered(&error),
+        }
+    }
+
+    fn signed_address(&self, endpoint: &Endpoint) -> String {
+        let address = endpoint.address.expose_secret();
+        let Some(secret) = &endpoint.secret else {
+            return address.to_owned();
+        };
+        let timestamp_ms = self.clock.now().as_millisecond();
+        let joint = if address.contains('?') { '&' } else { '?' };
+        let sign = sign(timestamp_ms, secret.expose_secret());
+        format!("{address}{joint}timestamp={timestamp_ms}&sign={sign}")
+    }
+}
+
+impl Channel for DingTalk {
+    fn capability(&self) -> Capability {
+        Capability {
+            max_bytes: MAX_BYTES,
+            format: Format::Markdown,
+            rate: Some(Rate {
+                messages: 20,
+                per: Duration::from_mins(1),
+            }),
+            mentions: true,
+        }
+    }
+
+    fn send<'a>(&'a self, endpoint: &'a Endpoint, message: &'a Rendered) -> BoxFuture<'a, Outcome> {
+        Box::pin(self.attempt(endpoint, message))
+    }
+}
+
+/// Signs a request: HMAC-SHA256 of `"{timestamp_ms}\n{secret}"` under the secret, base64, then URL-encoded.
+#[must_use]
+#[expect(clippy::missing_panics_doc, reason = "HMAC takes keys of any length")]
+pub fn sign(timestamp_ms: i64, secret: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
+    mac.update(format!("{timestamp_ms}\n{secret}").as_bytes());
+    // The three characters of base64 that mean something else in a query.
+    BASE64_STANDARD
+        .encode(mac.finalize().into_bytes())
+        .replace('+', "%2B")
+        .replace('/', "%2F")
+        .replace('=', "%3D")
+}
+
+/// Builds the request body, cutting the text where the whole would be too long.
+#[must_use]
+pub fn body(message: &Rendered) -> Vec<u8> {
+    let title = shorten(&message.title, MAX_TITLE_CHARS);
+    let calls = calls(message);
+    let whole = serialize(message, &title, &format!("{}{calls}", message.text));
+    if whole.len() <= MAX_BYTES {
+        return whole;
+    }
+    // The calls come after the cut: a person who is called must be called in a long message, too.
+    let tail = format!("{CUT}{calls}");
+    let room = MAX_BYTES.saturating_sub(serialize(message, &title, &tail).len());
+    serialize(message, &title, &format!("{}{tail}", fitting(&message.text, room)))
+}
+
+fn serialize(message: &Rendered, title: &str, text: &str) -> Vec<u8> {
+    json!({
+        "msgtype": "markdown",
+        "markdown": { "title": title, "text": text },
+        "at": { "atMobiles": message.mentions.mobiles, "isAtAll": message.mentions.everyone },
+    })
+    .to_string()
+    .into_bytes()
+}
+
+/// Names the mobiles the text does not name yet: the robot highlights, and notifies for, only those it finds there.
+fn calls(message: &Rendered) -> String {
+    let missing: Vec<_> = message
+        .mentions
+        .mobiles
+        .iter()
+        .map(|mobile| format!("@{mobile}"))
+        .filter(|call| !message.text.contains(call.as_str()))
+        .collect();
+    if missing.is_empty() {
+        String::new()
+    } else {
+        format!("\n\n{}", missing.join(" "))
+    }
+}
+
+fn shorten(line: &str, max_chars: usize) -> String {
+    if line.chars().count() <= max_chars {
+        return line.to_owned();
+    }
+    line.chars().take(max_chars - 1).chain(['…']).collect()
+}
+
+/// Returns the longest beginning whose JSON form takes at most `room_bytes`.
+fn fitting(text: &str, room_bytes: usize) -> &str {
+    let mut used = 0;
+    for (position, char) in text.char_indices() {
+        used += json_bytes(char);
+        if used > room_bytes {
+            return &text[..position];
+        }
+    }
+    text
+}
+
+/// Counts the bytes of a character inside a JSON string, as `serde_json` writes it.
+fn json_bytes(char: char) -> usize {
+    match char {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..='\u{1f}' => 6,
+        _ => char.len_utf8(),
+    }
+}
+
+#[derive(Deserialize)]
+struct Business {
+    errcode: i64,
+    #[serde(default)]
+    errmsg: String,
+}
+
+fn judge(answer: &Answer, latency: Duration) -> Outcome {
+    let status = answer.status;
+    let http_code = format!("http_{}", status.as_u16());
+    if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
+        return Outcome::RetryLater {
+            provider_code: http_code,
+            reason: "the provider is overloaded or failing".into(),
+            after: answer.retry_after,
+        };
+    }
+    let Ok(Business { errcode, errmsg }) = serde_json::from_slice(&answer.body) else {
+        return if status.is_client_error() {
+            Outcome::GiveUp {
+                provider_code: http_code,
+                reason: "the address is not a robot's".into(),
+                fault: Fault::Endpoint,
+            }
+        } else {
+            malformed("the answer is not the robot's JSON")
+        };
+    };
+    let provider_code = errcode.to_string();
+    let reason = shorten(&errmsg, MAX_REASON_CHARS);
+    match codes::verdict(errcode, &errmsg) {
+        Verdict::Delivered => Outcome::Delivered { provider_code, latency },
+        Verdict::Retry => Outcome::RetryLater {
+            provider_code,
+            reason,
+            after: answer.retry_after,
+        },
+        Verdict::Limit => Outcome::LimitHit {
+            provider_code,
+            reason,
+            locked_for: codes::LOCK,
+        },
+        Verdict::GiveUp(fault) => Outcome::GiveUp {
+            provider_code,
+            reason,
+            fault,
+        },
+    }
+}
+
+fn unanswered(error: &Error) -> Outcome {
+    let provider_code = match error {
+        Error::Address => {
+            return Outcome::GiveUp {
+                provider_code: "address".into(),
+                reason: error.to_string(),
+                fault: Fault::Endpoint,
+            };
+        }
+        Error::AnswerTooLong => return malformed("the answer is too long to be the robot's"),
+        Error::Connect(_) => "connect",
+        Error::Connection(_) => "connection",
+        Error::Timeout => "timeout",
+    };
+    Outcome::RetryLater {
+        provider_code: provider_code.into(),
+        reason: error.to_string(),
+        after: None,
+    }
+}
+
+fn malformed(reason: &str) -> Outcome {
+    Outcome::RetryLater {
+        provider_code: "malformed".into(),
+        reason: reason.into(),
+        after: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::channels::Mentions;
+
+    /// Computed with `openssl dgst -sha256 -hmac` and with Python's `hmac`.
+    #[test]
+    fn signs_byte_for_byte() {
+        for (timestamp_ms, secret, expected) in [
+            (
+                1_547_461_912_000,
+                "SEC0123456789abcdef",
+                "li0bha3ikchJZLK7nG%2Fu5CkNNYGRkIG7adCw1%2B6vtxI%3D",
+            ),
+            (
+                1_577_262_236_757,
+                "this is secret",
+                "hmPWwU%2B7lVdm3ZZz0r9tSfx0L4Q26jWOZr9%2BGs6EZQM%3D",
+            ),
+            (0, "密钥", "95G%2F%2FAOaFLWJUU4E6i75QdzEnHeMIHs7riSGRgJYks4%3D"),
+        ] {
+            assert_eq!(sign(timestamp_ms, secret), expected);
+        }
+    }
+
+    fn read(body: &[u8]) -> Value {
+        serde_json::from_slice(body).unwrap()
+    }
+
+    #[test]
+    fn builds_markdown_and_calls_people_who_are_not_in_the_text_yet() {
+        let body = read(&body(&Rendered {
+            title: "新线索".into(),
+            text: "请 @13800000001 跟进".into(),
+            mentions: Mentions {
+                mobiles: vec!["13800000001".into(), "13800000002".into()],
+                everyone: false,
+            },
+        }));
+        assert_eq!(body["msgtype"], "markdown");
+        assert_eq!(body["markdown"]["title"], "新线索");
+        assert_eq!(body["markdown"]["text"], "请 @13800000001 跟进\n\n@13800000002");
+        assert_eq!(body["at"]["atMobiles"][1], "13800000002");
+        assert_eq!(body["at"]["isAtAll"], false);
+    }
+
+    #[test]
+    fn long_texts_are_cut_to_the_last_fitting_character() {
+        for unit in ["a", "线", "\n", "\"", "\u{1}", "🚀", "线\"a\u{1}"] {
+            let message = Rendered {
+                title: "长".repeat(500),
+                text: unit.repeat(30_000),
+                mentions: Mentions {
+                    mobiles: vec!["13800000001".into()],
+                    everyone: true,
+                },
+            };
+            let bytes = body(&message);
+            assert!(bytes.len() <= MAX_BYTES, "{unit:?}: {}", bytes.len());
+            assert!(bytes.len() > MAX_BYTES - 6, "{unit:?}: {}", bytes.len());
+            let text = read(&bytes)["markdown"]["text"].as_str().unwrap().to_owned();
+            let kept = text.strip_suffix("…(截断)\n\n@13800000001").unwrap();
+            assert!(message.text.starts_with(kept));
+        }
+    }
+
+    #[test]
+    fn a_text_that_just_fits_is_not_cut() {
+        let mut message = Rendered::default();
+        let room = MAX_BYTES - body(&message).len();
+        message.text = "a".repeat(room);
+        assert_eq!(body(&message).len(), MAX_BYTES);
+        assert_eq!(read(&body(&message))["markdown"]["text"], message.text);
+        message.text.push('a');
+        assert!(
+            read(&body(&message))["markdown"]["text"]
+                .as_str()
+                .unwrap()
+                .ends_with(CUT)
+        );
+    }
+}

@@ -1,0 +1,3 @@
+//! reflex-notifications
+
+pub mod channels;

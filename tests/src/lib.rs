@@ -1,0 +1,3 @@
+//! reflex-tests
+
+pub mod simulator;

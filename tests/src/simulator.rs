@@ -1,0 +1,156 @@
+//! Providers of messages, played over real HTTP: they check what the real ones check, enforce their limits and can be
+//! told to fail. One file per provider; ledger, limits, faults and control are shared.
+//!
+//! Beyond the providers' own paths there is a control API: `POST /control/robots` adds a robot, `POST /control/faults`
+//! scripts failures, `GET /control/messages` and `GET /control/stats` tell what was accepted and refused.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use reflex_runtime::clock::{SharedClock, SystemClock};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+pub use dingtalk::Robot;
+pub use fault::Fault;
+pub use ledger::{Message, Stats};
+
+mod control;
+mod dingtalk;
+mod fault;
+mod ledger;
+mod limit;
+mod server;
+
+/// How the providers are set up.
+#[derive(Clone)]
+pub struct SimulatorOptions {
+    pub listen: SocketAddr,
+    /// The providers' own clock: it dates messages, judges signatures and ends locks.
+    pub clock: SharedClock,
+    /// `DingTalk` robots that exist from the start.
+    pub robots: Vec<Robot>,
+    /// Messages a `DingTalk` robot takes in a sliding minute.
+    pub limit_per_minute: usize,
+    /// How long it refuses everything after one message more.
+    pub lock: Duration,
+}
+
+impl Default for SimulatorOptions {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            clock: Arc::new(SystemClock::default()),
+            robots: Vec::new(),
+            limit_per_minute: 20,
+            lock: Duration::from_mins(10),
+        }
+    }
+}
+
+/// The running providers; dropping it closes the listener and every connection.
+pub struct Simulator {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    /// Held, not read: the tasks end with it.
+    _tasks: JoinSet<()>,
+}
+
+/// What the handlers share.
+struct Shared {
+    clock: SharedClock,
+    ledger: ledger::Ledger,
+    faults: fault::Faults,
+    dingtalk: dingtalk::Robots,
+    connections: AtomicU64,
+}
+
+impl Simulator {
+    /// Binds and serves; the port is taken when this returns.
+    ///
+    /// # Errors
+    /// The address cannot be bound.
+    pub async fn start(options: SimulatorOptions) -> io::Result<Self> {
+        let listener = TcpListener::bind(options.listen).await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            clock: options.clock,
+            ledger: ledger::Ledger::default(),
+            faults: fault::Faults::default(),
+            dingtalk: dingtalk::Robots::new(options.robots, options.limit_per_minute, options.lock),
+            connections: AtomicU64::new(0),
+        });
+        let routes = Router::new()
+            .merge(dingtalk::routes())
+            .merge(control::routes())
+            .with_state(shared.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(server::serve(listener, routes, shared.clone()));
+        Ok(Self {
+            address,
+            shared,
+            _tasks: tasks,
+        })
+    }
+
+    /// Returns the base URL, without a slash at its end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Returns the address a person would copy from the robot's settings page.
+    #[must_use]
+    pub fn dingtalk_address(&self, token: &str) -> String {
+        format!("{}{}?access_token={token}", self.url(), dingtalk::PATH)
+    }
+
+    /// Adds a robot, or replaces the one with the same token, limits forgotten.
+    pub fn add_robot(&self, robot: Robot) {
+        self.shared.dingtalk.add(robot);
+    }
+
+    /// Lets the next `times` calls of a robot fail; faults queue up behind one another.
+    pub fn fail(&self, token: &str, fault: Fault, times: usize) {
+        self.shared.faults.script(token, fault, times);
+    }
+
+    /// Forgets the faults still scripted for a robot.
+    pub fn heal(&self, token: &str) {
+        self.shared.faults.clear(token);
+    }
+
+    /// Returns every accepted message, oldest first.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Message> {
+        self.shared.ledger.messages(None)
+    }
+
+    /// Returns the messages one robot accepted, oldest first.
+    #[must_use]
+    pub fn messages_of(&self, token: &str) -> Vec<Message> {
+        self.shared.ledger.messages(Some(token))
+    }
+
+    /// Returns the counts over all robots.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.ledger.stats(None)
+    }
+
+    /// Returns the counts of one robot.
+    #[must_use]
+    pub fn stats_of(&self, token: &str) -> Stats {
+        self.shared.ledger.stats(Some(token))
+    }
+
+    /// Counts the TCP connections accepted so far, to tell whether a client keeps them alive.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+}
