@@ -11,7 +11,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
 
     let mut compiler = protox::Compiler::new([PROTO_ROOT])?;
-    compiler.include_imports(true).include_source_info(true).open_files(proto_files(Path::new(PROTO_ROOT))?)?;
+    compiler
+        .include_imports(true)
+        .include_source_info(true)
+        .open_files(proto_files(Path::new(PROTO_ROOT))?)?;
 
     // The encoded form keeps our own method options; `file_descriptor_set()` would drop them.
     let descriptor_set = compiler.encode_file_descriptor_set();
@@ -43,7 +46,9 @@ fn proto_files(root: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
 /// Writes the table `method path → permission`, so that the permission layer needs no reflection at run time.
 fn permission_table(descriptor_set: &[u8]) -> Result<String, Box<dyn Error>> {
     let pool = DescriptorPool::decode(descriptor_set)?;
-    let permission = pool.get_extension_by_name("reflex.options.v1.permission").ok_or("the permission option")?;
+    let permission = pool
+        .get_extension_by_name("reflex.options.v1.permission")
+        .ok_or("the permission option")?;
     let mut table = String::from("&[\n");
     for service in pool.services() {
         for method in service.methods() {
@@ -53,7 +58,12 @@ fn permission_table(descriptor_set: &[u8]) -> Result<String, Box<dyn Error>> {
                 Value::String(text) if !text.is_empty() => Some(text.as_str()),
                 _ => None,
             };
-            writeln!(table, "    (\"/{}/{}\", {granted:?}),", service.full_name(), method.name())?;
+            writeln!(
+                table,
+                "    (\"/{}/{}\", {granted:?}),",
+                service.full_name(),
+                method.name()
+            )?;
         }
     }
     table.push(']');

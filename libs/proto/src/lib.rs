@@ -48,7 +48,10 @@ pub fn descriptor_set_of(packages: &[&str]) -> Vec<u8> {
     use prost_reflect::prost::Message as _;
 
     let pool = descriptor_pool();
-    let mut wanted: Vec<_> = pool.files().filter(|file| packages.contains(&file.package_name())).collect();
+    let mut wanted: Vec<_> = pool
+        .files()
+        .filter(|file| packages.contains(&file.package_name()))
+        .collect();
     let mut at = 0;
     while at < wanted.len() {
         for dependency in wanted[at].clone().dependencies() {

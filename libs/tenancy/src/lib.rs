@@ -129,7 +129,10 @@ mod tests {
 
     #[test]
     fn sets_are_sorted_and_free_of_doubles() {
-        let set: TenantSet = ["b", "a", "b"].iter().map(|text| text.parse().expect("valid")).collect();
+        let set: TenantSet = ["b", "a", "b"]
+            .iter()
+            .map(|text| text.parse().expect("valid"))
+            .collect();
         assert_eq!(set.joined(), "a,b");
         assert!(set.contains(&"a".parse().expect("valid")));
         assert!(TenantSet::default().is_empty());

@@ -1,0 +1,279 @@
+//! Carries the outbox into the streams, in order, one leader a service.
+
+use std::{sync::Arc, time::Duration};
+
+use opentelemetry::metrics::{Counter, Gauge};
+use redis::aio::ConnectionManager;
+use reflex_pg::{
+    Database, DbError,
+    lease::{Hold, ShardWorker},
+};
+use reflex_runtime::telemetry;
+use sqlx::{FromRow, PgConnection};
+use tokio::{sync::Notify, time::Instant};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::{STREAM_SHARDS, redis_client::Redis, trim};
+
+/// Most facts a batch.
+const BATCH: i64 = 500;
+/// How long the relay sleeps unless it is woken: the safety net for what other replicas committed.
+const POLL: Duration = Duration::from_millis(25);
+/// How often an idle relay looks whether Redis still has what it was given, and trims the streams.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+
+/// Wakes the relay of the same process after a commit; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct RelayWake(Arc<Notify>);
+
+impl RelayWake {
+    /// Tells the relay that the outbox has something new.
+    pub fn wake(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// Publishes one service's outbox as the stream `{name}.v1`.
+#[derive(Debug, Clone)]
+pub struct Relay {
+    database: Database,
+    redis: Redis,
+    source: &'static str,
+    stream: &'static str,
+    retention: Duration,
+    wake: RelayWake,
+    published: Counter<u64>,
+    pending: Gauge<i64>,
+}
+
+/// One round of publishing failed; the outbox still has everything.
+#[derive(Debug, thiserror::Error)]
+enum RelayError {
+    #[error("the database failed")]
+    Database(#[from] DbError),
+    #[error("redis failed")]
+    Redis(#[from] redis::RedisError),
+}
+
+impl From<sqlx::Error> for RelayError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+#[derive(FromRow)]
+struct Row {
+    tenant_id: String,
+    event_id: Uuid,
+    shard: i16,
+    kind: String,
+    subject: String,
+    time: jiff_sqlx::Timestamp,
+    traceparent: Option<String>,
+    causation_id: Option<Uuid>,
+    data: Vec<u8>,
+}
+
+impl Relay {
+    /// Makes the relay of service `source`, whose facts go to `stream`; published facts are kept for `retention`.
+    #[must_use]
+    pub fn new(
+        database: Database,
+        redis: Redis,
+        source: &'static str,
+        stream: &'static str,
+        retention: Duration,
+        wake: RelayWake,
+    ) -> Self {
+        let meter = telemetry::meter();
+        let published = meter.u64_counter("outbox.published").build();
+        let pending = meter
+            .i64_gauge("outbox.pending")
+            .with_description("Facts that are not in the streams yet")
+            .build();
+        Self {
+            database,
+            redis,
+            source,
+            stream,
+            retention,
+            wake,
+            published,
+            pending,
+        }
+    }
+
+    async fn lead(&self, hold: &Hold, stop: &CancellationToken) -> Result<(), RelayError> {
+        let mut connection = self.redis.shared().await?;
+        let mut housekeeping_due = Instant::now();
+        while !stop.is_cancelled() {
+            let published = self.publish(hold, &mut connection).await?;
+            if published > 0 {
+                self.published.add(published, &[]);
+            }
+            if housekeeping_due.elapsed() > HOUSEKEEPING {
+                housekeeping_due = Instant::now();
+                self.keep_house(&mut connection).await?;
+            }
+            if published < BATCH.unsigned_abs() {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = self.wake.0.notified() => {}
+                    () = tokio::time::sleep(POLL) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes one batch: taken from the outbox, added to the streams, then committed as taken. Dying in between
+    /// publishes it again, which the consumers' inboxes see.
+    async fn publish(&self, hold: &Hold, connection: &mut ConnectionManager) -> Result<u64, RelayError> {
+        let mut tx = self.database.begin_worker("relay_outbox", hold).await?;
+        let mut mark_read = redis::cmd("GET");
+        mark_read.arg(self.redis.mark_key(self.stream));
+        let (rows, their_mark) = tokio::join!(take(&mut tx), mark_read.query_async::<Option<i64>>(connection));
+        let (rows, their_mark) = (rows?, their_mark?.unwrap_or(0));
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let our_mark: i64 = sqlx::query_scalar(
+            "insert into relay_marks as m values ($1, 1) on conflict (stream) do update set mark = m.mark + 1
+             returning mark",
+        )
+        .bind(self.stream)
+        .fetch_one(&mut *tx)
+        .await?;
+        if their_mark < our_mark - 1 {
+            drop(tx);
+            self.refill(their_mark, our_mark - 1).await?;
+            set_mark(connection, &self.redis.mark_key(self.stream), our_mark - 1).await?;
+            return Ok(0);
+        }
+        let mut pipeline = redis::pipe();
+        for row in &rows {
+            self.add_entry(&mut pipeline, row);
+        }
+        pipeline
+            .cmd("SET")
+            .arg(self.redis.mark_key(self.stream))
+            .arg(our_mark)
+            .ignore();
+        pipeline.query_async::<()>(connection).await?;
+        tx.commit().await?;
+        Ok(rows.len() as u64)
+    }
+
+    fn add_entry(&self, pipeline: &mut redis::Pipeline, row: &Row) {
+        let command = pipeline
+            .cmd("XADD")
+            .arg(self.redis.stream_key(self.stream, row.shard))
+            .arg("*")
+            .arg(&["id", row.event_id.hyphenated().encode_lower(&mut Uuid::encode_buffer())])
+            .arg(&["source", self.source])
+            .arg(&["type", &row.kind])
+            .arg(&["tenant", &row.tenant_id])
+            .arg(&["subject", &row.subject])
+            .arg(&["partitionkey", &format!("{}/{}", row.tenant_id, row.subject)])
+            .arg("time")
+            .arg(row.time.to_jiff().as_microsecond());
+        if let Some(traceparent) = &row.traceparent {
+            command.arg(&["traceparent", traceparent]);
+        }
+        if let Some(causation_id) = row.causation_id {
+            command.arg("causationid").arg(causation_id.to_string());
+        }
+        command.arg("data").arg(&row.data).ignore();
+    }
+
+    /// Publishes the whole retention window again: Redis has lost entries, and nobody can say which were applied.
+    async fn refill(&self, their_mark: i64, our_mark: i64) -> Result<(), RelayError> {
+        let rows = sqlx::query(
+            "insert into outbox_pending (id, tenant_id)
+             select o.id, o.tenant_id from outbox o left join outbox_pending p using (id)
+             where p.id is null and o.create_time > now() - $1 * interval '1 second' order by o.id",
+        )
+        .bind(self.retention.as_secs_f64())
+        .execute(&self.database.worker)
+        .await?
+        .rows_affected();
+        warn!(
+            stream = self.stream,
+            their_mark, our_mark, rows, "redis lost entries, the streams are refilled"
+        );
+        Ok(())
+    }
+
+    /// Notices a loss while nothing is published, trims what every group has, and forgets what is past retention.
+    async fn keep_house(&self, connection: &mut ConnectionManager) -> Result<(), RelayError> {
+        let our_mark: Option<i64> = sqlx::query_scalar("select mark from relay_marks where stream = $1")
+            .bind(self.stream)
+            .fetch_optional(&self.database.worker)
+            .await?;
+        let key = self.redis.mark_key(self.stream);
+        let their_mark: Option<i64> = redis::cmd("GET").arg(&key).query_async(connection).await?;
+        let (our_mark, their_mark) = (our_mark.unwrap_or(0), their_mark.unwrap_or(0));
+        if their_mark < our_mark {
+            self.refill(their_mark, our_mark).await?;
+            set_mark(connection, &key, our_mark).await?;
+        }
+        let pending: i64 = sqlx::query_scalar("select count(*) from outbox_pending")
+            .fetch_one(&self.database.worker)
+            .await?;
+        self.pending.record(pending, &[]);
+        for shard in 0..STREAM_SHARDS {
+            trim::at_slowest_group(connection, &self.redis.stream_key(self.stream, shard)).await?;
+        }
+        sqlx::query(
+            "delete from outbox where id in (
+                 select o.id from outbox o left join outbox_pending p using (id)
+                 where p.id is null and o.create_time < now() - $1 * interval '1 second' limit 5000)",
+        )
+        .bind(self.retention.as_secs_f64())
+        .execute(&self.database.worker)
+        .await?;
+        Ok(())
+    }
+}
+
+impl ShardWorker for Relay {
+    async fn work(&self, hold: Hold, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.lead(&hold, &stop).await {
+                Ok(()) => return,
+                Err(RelayError::Database(DbError::LeaseLost)) => {
+                    info!(stream = self.stream, "another replica relays now");
+                    return;
+                }
+                Err(error) => {
+                    let cause = std::error::Error::source(&error).map(ToString::to_string);
+                    warn!(stream = self.stream, %error, cause, "relaying failed, will go on");
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = tokio::time::sleep(Duration::from_millis(250)) => {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn take(tx: &mut PgConnection) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query_as(
+        "with taken as (
+             delete from outbox_pending
+             where id = any (array(select id from outbox_pending order by id limit $1)) returning id
+         )
+         select tenant_id, event_id, shard, kind, subject, time, traceparent, causation_id, data
+         from taken join outbox using (id) order by id",
+    )
+    .bind(BATCH)
+    .fetch_all(tx)
+    .await
+}
+
+async fn set_mark(connection: &mut ConnectionManager, key: &str, mark: i64) -> redis::RedisResult<()> {
+    redis::cmd("SET").arg(key).arg(mark).query_async(connection).await
+}

@@ -1,0 +1,205 @@
+//! Pools of one service's database, and transactions that are bound to tenants from their first statement on.
+
+use std::{
+    ops::{Deref, DerefMut},
+    str::FromStr,
+    time::{Duration, Instant},
+};
+
+use opentelemetry::{KeyValue, metrics::Histogram};
+use reflex_runtime::telemetry;
+use reflex_tenancy::TenantSet;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use sqlx::{
+    AssertSqlSafe, PgConnection, PgPool, Postgres,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::{DbError, lease::Hold};
+
+/// Where a service's database is, by role.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// URL of the role that serves requests, bound by row security (member of `reflex_app`).
+    pub app_url: SecretString,
+    /// URL of the role that finds work across tenants (member of `reflex_worker`).
+    pub worker_url: SecretString,
+    /// URL of the owner, only used to migrate.
+    pub owner_url: SecretString,
+    /// Connections the serving pool may open; the worker pool gets a quarter, at least 4.
+    pub max_connections: u32,
+}
+
+/// The pools of one service's database.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// For requests and effects, under row security.
+    pub app: PgPool,
+    /// For finding work across tenants; sees queue tables only.
+    pub worker: PgPool,
+    durations: Histogram<f64>,
+}
+
+impl Database {
+    /// Opens both pools; connections are made when needed, so a database that is away does not keep a service down.
+    ///
+    /// # Errors
+    /// When a URL cannot be parsed.
+    pub fn connect(config: &DatabaseConfig) -> Result<Self, DbError> {
+        Ok(Self {
+            app: pool(&config.app_url, config.max_connections)?,
+            worker: pool(&config.worker_url, (config.max_connections / 4).max(4))?,
+            durations: telemetry::meter()
+                .f64_histogram("db.transaction.duration")
+                .with_unit("s")
+                .with_description("Time from begin to commit, by name of the transaction")
+                .build(),
+        })
+    }
+
+    /// Begins a transaction that sees and writes the rows of `tenants` only; one round trip.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] when the database is away.
+    pub async fn begin(&self, name: &'static str, tenants: &TenantSet) -> Result<Transaction, DbError> {
+        let tenants = tenants.joined();
+        let statements = format!("select set_config('reflex.tenants', '{tenants}', true); begin");
+        self.begin_with(name, &self.app, statements).await
+    }
+
+    /// Begins a transaction like [`Database::begin`] and holds a shard in the same round trip.
+    ///
+    /// # Errors
+    /// [`DbError::LeaseLost`] when another worker took the shard over.
+    pub async fn begin_held(
+        &self,
+        name: &'static str,
+        tenants: &TenantSet,
+        hold: &Hold,
+    ) -> Result<Transaction, DbError> {
+        let tenants = tenants.joined();
+        let (shard, fence) = (hold.shard(), hold.fence());
+        let statements =
+            format!("select set_config('reflex.tenants', '{tenants}', true), hold_shard('{shard}', {fence}); begin");
+        self.begin_with(name, &self.app, statements).await
+    }
+
+    /// Begins a transaction of the worker role that holds a shard; it sees queue tables of all tenants.
+    ///
+    /// # Errors
+    /// [`DbError::LeaseLost`] when another worker took the shard over.
+    pub async fn begin_worker(&self, name: &'static str, hold: &Hold) -> Result<Transaction, DbError> {
+        let (shard, fence) = (hold.shard(), hold.fence());
+        self.begin_with(
+            name,
+            &self.worker,
+            format!("select hold_shard('{shard}', {fence}); begin"),
+        )
+        .await
+    }
+
+    /// The statements before `begin` run in the implicit transaction that `begin` then turns into an explicit one: what
+    /// they set and lock lasts until the commit, and if one fails the connection is idle again, not stuck in an aborted
+    /// transaction. Nothing in the text comes from outside: tenant ids and shard names have a closed alphabet.
+    async fn begin_with(&self, name: &'static str, pool: &PgPool, statements: String) -> Result<Transaction, DbError> {
+        let started = Instant::now();
+        let inner = pool.begin_with(AssertSqlSafe(statements)).await?;
+        Ok(Transaction {
+            inner,
+            name,
+            started,
+            durations: self.durations.clone(),
+        })
+    }
+}
+
+/// A transaction with a name, rolled back unless committed.
+#[derive(Debug)]
+pub struct Transaction {
+    inner: sqlx::Transaction<'static, Postgres>,
+    name: &'static str,
+    started: Instant,
+    durations: Histogram<f64>,
+}
+
+impl Transaction {
+    /// Commits; afterwards everything written is durable.
+    ///
+    /// # Errors
+    /// When the commit failed or its outcome is unknown; retry with the same request id.
+    pub async fn commit(self) -> Result<(), DbError> {
+        self.inner.commit().await?;
+        self.durations.record(
+            self.started.elapsed().as_secs_f64(),
+            &[KeyValue::new("db.transaction.name", self.name)],
+        );
+        Ok(())
+    }
+}
+
+impl Deref for Transaction {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.inner
+    }
+}
+
+impl DerefMut for Transaction {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+}
+
+/// Runs `work` again, a few times, when its transaction conflicted with another one; `work` must be repeatable.
+///
+/// # Errors
+/// The last error of `work`.
+pub async fn retried<T, E, F>(mut work: impl FnMut() -> F) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+    E: AsConflict,
+{
+    const ATTEMPTS: u32 = 4;
+    let mut attempt = 1;
+    loop {
+        match work().await {
+            Err(error) if attempt < ATTEMPTS && error.is_conflict() => {
+                tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 5)).await;
+                attempt += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Errors that can tell whether the same work may simply be run again.
+pub trait AsConflict {
+    /// Returns whether two transactions stood in each other's way.
+    fn is_conflict(&self) -> bool;
+}
+
+impl AsConflict for DbError {
+    fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict(_))
+    }
+}
+
+fn pool(url: &SecretString, max_connections: u32) -> Result<PgPool, DbError> {
+    let options = PgConnectOptions::from_str(url.expose_secret())?
+        // A worker that is stopped inside a transaction must not hold its locks for longer than a shard takes to move.
+        .options([
+            ("idle_in_transaction_session_timeout", "5s"),
+            ("statement_timeout", "30s"),
+            ("lock_timeout", "10s"),
+        ])
+        .statement_cache_capacity(256);
+    Ok(PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(Duration::from_secs(3))
+        // A dead connection shows at its first statement; a ping before each use would cost a round trip a request.
+        .test_before_acquire(false)
+        .connect_lazy_with(options))
+}

@@ -1,0 +1,17 @@
+//! PostgreSQL as Reflex uses it: pools and tenant-bound transactions ([`database`]), answers of retried requests
+//! ([`requests`]), group commit ([`batcher`]), fenced shards ([`lease`]), migrations ([`migrate`]), the check that the
+//! schema keeps tenants apart ([`catalogue`]) and the database's time ([`clock`]).
+//!
+//! Does not belong here: any table of a single service.
+
+pub mod batcher;
+pub mod catalogue;
+pub mod clock;
+pub mod database;
+pub mod error;
+pub mod lease;
+pub mod migrate;
+pub mod requests;
+
+pub use database::{AsConflict, Database, DatabaseConfig, Transaction, retried};
+pub use error::DbError;
