@@ -1,1 +1,3 @@
-//! reflex-leads
+//! Leads: from a form to the person who calls.
+
+pub mod domain;

@@ -1,0 +1,138 @@
+//! Where a lead stands, and which moves are legal.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::ids::MemberId;
+
+/// State of a lead; it moves only by verbs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Stored, not yet routed.
+    Captured,
+    /// Routed, but nobody can take it now; kept in order.
+    Queued,
+    /// Has an owner who has not claimed it.
+    Assigned,
+    /// The owner took it.
+    Claimed,
+    /// A call was recorded.
+    Contacted,
+    /// Closed.
+    Closed,
+}
+
+impl State {
+    /// Every state, in the order a lead passes them.
+    pub const ALL: [Self; 6] = [
+        Self::Captured,
+        Self::Queued,
+        Self::Assigned,
+        Self::Claimed,
+        Self::Contacted,
+        Self::Closed,
+    ];
+
+    /// Returns the word tables and messages use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Captured => "captured",
+            Self::Queued => "queued",
+            Self::Assigned => "assigned",
+            Self::Claimed => "claimed",
+            Self::Contacted => "contacted",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// Returns the state a word stands for.
+    #[must_use]
+    pub fn find(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
+    /// Tells whether a lead may move from this state to `next`.
+    ///
+    /// Anything open may be contacted, since a call that happened cannot be refused; anything owned may get another owner
+    /// or wait for one; only an assigned lead is claimed; nothing leaves `Closed`, nothing returns to `Captured`.
+    #[must_use]
+    pub fn may_become(self, next: Self) -> bool {
+        match next {
+            Self::Captured => false,
+            Self::Claimed => self == Self::Assigned,
+            Self::Queued => self.is_open() && self != Self::Queued,
+            Self::Contacted => self.is_open() && self != Self::Contacted,
+            Self::Assigned | Self::Closed => self.is_open(),
+        }
+    }
+
+    /// Tells whether the lead is somebody's work: these leads fill the owner's capacity.
+    #[must_use]
+    pub fn is_owned(self) -> bool {
+        matches!(self, Self::Assigned | Self::Claimed | Self::Contacted)
+    }
+
+    /// Tells whether anything can still happen to the lead.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        self != Self::Closed
+    }
+}
+
+/// How soon the customer wants an answer (红/黄/绿).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    /// At once.
+    Red,
+    /// This week.
+    Yellow,
+    /// Some time.
+    Green,
+}
+
+/// What decides about a lead's next move; read under the lead's lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Its state.
+    pub state: State,
+    /// Its owner, if any.
+    pub owner: Option<MemberId>,
+    /// Grows with every change of owner.
+    pub fencing_token: i64,
+    /// When the first call was recorded, if one was.
+    pub first_contact_time: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_legal_moves_are_allowed() {
+        use State::{Assigned, Captured, Claimed, Closed, Contacted, Queued};
+        let table: [(State, &[State]); 6] = [
+            (Captured, &[Queued, Assigned, Contacted, Closed]),
+            (Queued, &[Assigned, Contacted, Closed]),
+            (Assigned, &[Queued, Assigned, Claimed, Contacted, Closed]),
+            (Claimed, &[Queued, Assigned, Contacted, Closed]),
+            (Contacted, &[Queued, Assigned, Closed]),
+            (Closed, &[]),
+        ];
+        for (from, legal) in table {
+            for to in State::ALL {
+                assert_eq!(from.may_become(to), legal.contains(&to), "{from:?} -> {to:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_lead_back_to_states() {
+        for state in State::ALL {
+            assert_eq!(State::find(state.as_str()), Some(state));
+        }
+        assert_eq!(State::find("lost"), None);
+    }
+}
