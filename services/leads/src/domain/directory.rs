@@ -41,7 +41,9 @@ impl Directory {
         for member in &rows.members {
             rosters.entry(member.team.clone()).or_default().push(member.id.clone());
         }
-        rosters.values_mut().for_each(|roster| roster.sort_unstable());
+        for roster in rosters.values_mut() {
+            roster.sort_unstable();
+        }
         Self {
             members: rows
                 .members

@@ -212,7 +212,7 @@ impl FromStr for LeadNumber {
         let digits = text.strip_prefix('L').ok_or(InvalidNumber)?;
         let number = Self(digits.parse().map_err(|_| InvalidNumber)?);
         // Printing it again refuses a plus, missing zeros and superfluous ones.
-        if number.to_string() == text {
+        if number.0 >= 0 && number.to_string() == text {
             Ok(number)
         } else {
             Err(InvalidNumber)

@@ -37,7 +37,9 @@ impl Leaves {
                 .or_default()
                 .push((leave.start, leave.end));
         }
-        by_member.values_mut().for_each(|times| times.sort_unstable());
+        for times in by_member.values_mut() {
+            times.sort_unstable();
+        }
         Self(by_member)
     }
 

@@ -55,14 +55,14 @@ struct Name<Id> {
 
 impl<Id: ResourceId> Names<Id> {
     /// Indexes names; several things may bear the same. Each also counts without one of `endings`.
-    pub fn new<'a>(named: impl IntoIterator<Item = (&'a str, &'a Id)>, endings: &[&str]) -> Self
+    pub fn new<'a>(all: impl IntoIterator<Item = (&'a str, &'a Id)>, endings: &[&str]) -> Self
     where
         Id: 'a,
     {
         let mut names = Self {
             by_first_character: HashMap::new(),
         };
-        for (name, id) in named {
+        for (name, id) in all {
             let name = fold(name);
             let stem = endings.iter().find_map(|ending| name.strip_suffix(ending));
             if let Some(stem) = stem.filter(|stem| stem.chars().count() > 1) {
