@@ -1,5 +1,5 @@
 //! PostgreSQL as Reflex uses it: pools and tenant-bound transactions ([`database`]), answers of retried requests
-//! ([`requests`]), group commit ([`batcher`]), fenced shards ([`lease`]), migrations ([`migrate`]), the check that the
+//! ([`requests`], [`once`]), group commit ([`batcher`]), fenced shards ([`lease`]), migrations ([`migrate`]), the check that the
 //! schema keeps tenants apart ([`catalogue`]) and the database's time ([`clock`]).
 //!
 //! Does not belong here: any table of a single service.
@@ -11,6 +11,7 @@ pub mod database;
 pub mod error;
 pub mod lease;
 pub mod migrate;
+pub mod once;
 pub mod requests;
 
 pub use database::{AsConflict, Database, DatabaseConfig, Transaction, retried};
