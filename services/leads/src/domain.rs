@@ -6,9 +6,12 @@
 //! Reading order: [`ids`], [`lead`], [`new_lead`], [`claim`]; [`member`], [`directory`] with [`tree`], [`names`] and
 //! [`catalogue`].
 
+pub mod assign;
 pub mod catalogue;
 pub mod claim;
+pub mod decision;
 pub mod directory;
+pub mod distribution;
 pub mod ids;
 pub mod lead;
 pub mod leave;
@@ -16,5 +19,6 @@ pub mod masking;
 pub mod member;
 pub mod names;
 pub mod new_lead;
+pub mod routing;
 pub mod tree;
 pub mod violation;
