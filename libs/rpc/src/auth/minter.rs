@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reflex_runtime::clock::SharedClock;
 use reflex_tenancy::TenantId;
@@ -52,6 +53,11 @@ impl Minter {
             issuer: issuer.to_owned(),
             clock,
         })
+    }
+
+    /// Returns the time tokens are made at.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Returns a token with these claims, good for `ttl` from now.
