@@ -3,8 +3,9 @@
 //! Belongs here: what a lead, a member, a policy is, and who gets which lead by when. Does not: how any of it is sent,
 //! stored or announced; nothing here reads a clock, a file or a database.
 //!
-//! Reading order: [`ids`], [`lead`], [`new_lead`], [`claim`]; [`member`], [`directory`] with [`tree`], [`names`] and
-//! [`catalogue`].
+//! Reading order: what there is ([`ids`], [`lead`], [`new_lead`], [`member`], [`directory`]); who gets a lead ([`assign`],
+//! which asks [`catalogue`] and [`names`], [`routing`], [`distribution`] and answers with a [`decision`]); what follows
+//! ([`claim`], [`due`] by a [`ladder`], [`escalation`], [`follow_up`]).
 
 pub mod assign;
 pub mod catalogue;
@@ -12,7 +13,12 @@ pub mod claim;
 pub mod decision;
 pub mod directory;
 pub mod distribution;
+pub mod due;
+pub mod escalation;
+pub mod follow_up;
+pub mod form;
 pub mod ids;
+pub mod ladder;
 pub mod lead;
 pub mod leave;
 pub mod masking;

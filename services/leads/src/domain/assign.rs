@@ -155,7 +155,7 @@ pub fn route(lead: &LeadFacts, snapshot: &Snapshot, now: Timestamp) -> Decision 
                 return decided(assigned(owner, ChosenBy::AccountOwner), None, trace);
             }
             Some(mut exclusion) => {
-                exclusion.detail = format!("account owner {}", exclusion.detail).trim_end().to_owned();
+                exclusion.detail = ["account owner", &exclusion.detail].join(" ").trim_end().into();
                 trace.exclusions.push(exclusion);
             }
         }

@@ -150,3 +150,119 @@ pub enum DirectoryError {
     #[error(transparent)]
     Member(#[from] PlacementError<MemberId>),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::member::{RawMember, RawTeam, Role};
+
+    fn member(id: &str, team: &str, supervisor: &str, calendar: &str) -> Member {
+        let name = |collection: &str, id: &str| {
+            if id.is_empty() {
+                String::new()
+            } else {
+                format!("{collection}/{id}")
+            }
+        };
+        let raw = RawMember {
+            name: name("members", id),
+            display_name: id.into(),
+            team: name("teams", team),
+            role: Some(Role::Sales),
+            supervisor: name("members", supervisor),
+            calendar: name("calendars", calendar),
+            active: true,
+            ..RawMember::default()
+        };
+        Member::parse(&raw).unwrap()
+    }
+
+    fn team(name: &str, parent: &str, calendar: &str) -> Team {
+        let raw = RawTeam {
+            name: name.into(),
+            display_name: name.into(),
+            parent: parent.into(),
+            calendar: calendar.into(),
+            ..RawTeam::default()
+        };
+        Team::parse(&raw).unwrap()
+    }
+
+    fn directory() -> Directory {
+        Directory::new(DirectoryRows {
+            members: vec![
+                member("li", "ortho", "zhang", ""),
+                member("wang", "ortho", "zhang", "shifts"),
+                member("zhang", "east", "", ""),
+                member("sun", "west", "", ""),
+            ],
+            teams: vec![
+                team("teams/east", "", "calendars/shanghai"),
+                team("teams/ortho", "teams/east", ""),
+                team("teams/west", "", ""),
+            ],
+            ..DirectoryRows::default()
+        })
+    }
+
+    #[test]
+    fn the_nearest_calendar_counts() {
+        let directory = directory();
+        for (who, calendar) in [
+            ("wang", "shifts"),
+            ("li", "shanghai"),
+            ("zhang", "shanghai"),
+            ("sun", "default"),
+            ("x", "default"),
+        ] {
+            let member = format!("members/{who}").parse().unwrap();
+            assert_eq!(directory.calendar_of(&member).id(), calendar, "{who}");
+        }
+    }
+
+    #[test]
+    fn a_roster_has_the_team_itself() {
+        let directory = directory();
+        let ids = |team: &str| -> Vec<String> {
+            let team = team.parse().unwrap();
+            directory
+                .members_of(&team)
+                .map(|member| member.id.id().to_owned())
+                .collect()
+        };
+        assert_eq!(ids("teams/ortho"), ["li", "wang"]);
+        assert_eq!(ids("teams/east"), ["zhang"]);
+        assert!(ids("teams/mars").is_empty());
+    }
+
+    #[test]
+    fn circles_and_unknown_people_are_refused() {
+        let directory = directory();
+        let check = |member: &Member| directory.check_member(member).map_err(|error| error.to_string());
+        assert_eq!(check(&member("new", "ortho", "li", "")), Ok(()));
+        assert_eq!(
+            check(&member("new", "mars", "", "")),
+            Err("teams/mars does not exist".into())
+        );
+        assert_eq!(
+            check(&member("new", "ortho", "nobody", "")),
+            Err("members/nobody does not exist".into())
+        );
+        let deputy = Member {
+            deputy: Some("members/nobody".parse().unwrap()),
+            ..member("new", "ortho", "", "")
+        };
+        assert_eq!(check(&deputy), Err("members/nobody does not exist".into()));
+        let circle = "would close the circle members/zhang → members/li → members/zhang";
+        assert_eq!(check(&member("zhang", "east", "li", "")), Err(circle.into()));
+
+        let check = |team: &Team| directory.check_team(team).map_err(|error| error.to_string());
+        assert_eq!(check(&team("teams/new", "teams/ortho", "")), Ok(()));
+        assert_eq!(
+            check(&team("teams/new", "teams/mars", "")),
+            Err("teams/mars does not exist".into())
+        );
+        let circle = "would close the circle teams/east → teams/ortho → teams/east";
+        assert_eq!(check(&team("teams/east", "teams/ortho", "")), Err(circle.into()));
+    }
+}

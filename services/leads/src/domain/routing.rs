@@ -12,10 +12,10 @@ use super::member::parse_skills;
 use super::violation::{Violation, Violations};
 
 /// Time to claim where a policy says none.
-pub const DEFAULT_CLAIM_WITHIN: Duration = Duration::from_secs(2 * 60 * 60);
+pub const DEFAULT_CLAIM_WITHIN: Duration = Duration::from_hours(2);
 
 /// Longest time a policy or ladder may set.
-pub const LONGEST_TERM: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+pub const LONGEST_TERM: Duration = Duration::from_hours(366 * 24);
 
 const MAX_ENTRIES: usize = 10_000;
 
@@ -50,6 +50,7 @@ pub struct PolicySpec {
     /// Who gets what no entry matches.
     pub default_team: Option<TeamId>,
     /// How long an owner has to claim.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::required")]
     pub claim_within: Duration,
     /// Whether that is wall time instead of working time.
     pub claim_wall_clock: bool,
@@ -251,5 +252,87 @@ impl Policy {
             }
         }
         self.default_group.as_ref().map(|group| Target { entry: None, group })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::directory::DirectoryRows;
+
+    fn raw(cells: &[(&str, &str, &str)]) -> RawPolicy {
+        let entry = |&(territory, product, team): &(&str, &str, &str)| RawEntry {
+            territory: territory.into(),
+            product: product.into(),
+            team: team.into(),
+            skills: Vec::new(),
+        };
+        RawPolicy {
+            entries: cells.iter().map(entry).collect(),
+            ..RawPolicy::default()
+        }
+    }
+
+    fn faults(raw: &RawPolicy) -> Vec<String> {
+        PolicySpec::parse(raw).map_or_else(|found| found.into_iter().map(|it| it.field).collect(), |_| Vec::new())
+    }
+
+    #[test]
+    fn policies_are_checked() {
+        let east = ("territories/east", "products/ortho", "teams/zhang");
+        assert!(faults(&raw(&[east, ("", "", "teams/zhang")])).is_empty());
+        assert_eq!(
+            faults(&raw(&[east, ("", "", "teams/zhang"), east])),
+            ["policy.entries[2].territory"]
+        );
+        assert_eq!(faults(&raw(&[("east", "ortho", "")])).len(), 3);
+        assert_eq!(
+            faults(&RawPolicy {
+                default_team: "zhang".into(),
+                ..raw(&[])
+            }),
+            ["policy.default_team"]
+        );
+        assert_eq!(
+            faults(&RawPolicy {
+                claim_within: LONGEST_TERM * 2,
+                ..raw(&[])
+            }),
+            ["policy.claim_within"]
+        );
+        assert_eq!(
+            faults(&raw(&vec![("", "", "teams/a"); MAX_ENTRIES + 1]))[0],
+            "policy.entries"
+        );
+        assert_eq!(PolicySpec::parse(&raw(&[])).unwrap().claim_within, DEFAULT_CLAIM_WITHIN);
+    }
+
+    #[test]
+    fn policies_are_kept_as_json() {
+        let spec = PolicySpec::parse(&raw(&[("territories/east", "", "teams/zhang")])).unwrap();
+        let json = serde_json::to_string(&spec).unwrap();
+        assert!(json.contains(r#""claim_within":"PT2H""#), "{json}");
+        assert_eq!(serde_json::from_str::<PolicySpec>(&json).unwrap(), spec);
+    }
+
+    #[test]
+    fn unknown_references_are_named() {
+        let spec = PolicySpec::parse(&raw(&[("territories/east", "products/ortho", "teams/zhang")])).unwrap();
+        let unknown = spec.unknown_references(&Directory::new(DirectoryRows::default()));
+        assert_eq!(unknown, ["products/ortho", "teams/zhang", "territories/east"]);
+    }
+
+    #[test]
+    fn a_thousand_entries_are_found_by_depth() {
+        let names: Vec<_> = (0..1000).map(|n| format!("territories/t{n}")).collect();
+        let cells: Vec<_> = names
+            .iter()
+            .map(|name| (name.as_str(), "products/ortho", "teams/zhang"))
+            .collect();
+        let policy = Policy::new(1, PolicySpec::parse(&raw(&cells)).unwrap());
+        let path = ["territories/unknown", "territories/t999", "territories/t0"].map(|name| name.parse().unwrap());
+        let target = policy.resolve(&path, &["products/ortho".parse().unwrap()]).unwrap();
+        assert_eq!(target.entry.unwrap().label(), "t999 × ortho");
+        assert!(policy.resolve(&path, &[]).is_none());
     }
 }

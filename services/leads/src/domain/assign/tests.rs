@@ -65,7 +65,7 @@ fn entry(territory: &str, product: &str, team: &str, skills: &[&str]) -> Entry {
 }
 
 fn policy(entries: Vec<Entry>, default_team: Option<TeamId>) -> Policy {
-    let claim_within = Duration::from_secs(7200);
+    let claim_within = Duration::from_hours(2);
     let spec = PolicySpec {
         entries,
         default_team,
@@ -196,7 +196,7 @@ fn nobody_is_excluded_without_a_reason() {
     members[2].skills.clear();
     members[5].capacity = 2;
     let mut snapshot = snapshot(members);
-    let end = NOW + Duration::from_secs(3600);
+    let end = NOW + Duration::from_hours(1);
     let leave = Leave {
         id: LeaveId(uuid::Uuid::nil()),
         member: id("away"),
@@ -481,7 +481,7 @@ impl Tenant {
                 id: LeaveId(uuid::Uuid::nil()),
                 member: member.id.clone(),
                 start: NOW,
-                end: NOW + Duration::from_secs(60),
+                end: NOW + Duration::from_mins(1),
                 reason: String::new(),
             });
         self.snapshot.leaves = Arc::new(Leaves::new(leaves.collect::<Vec<_>>()));
