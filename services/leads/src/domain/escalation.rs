@@ -113,11 +113,11 @@ fn holders<'a>(directory: &'a Directory, lead: Concerned<'_>, audience: Audience
     };
     let owner = lead.owner.and_then(|owner| directory.find_member(owner));
     let supervisors = post(|team| team.supervisor.as_ref());
-    let directors = post(|team| team.director.as_ref());
+    let heads = post(|team| team.director.as_ref());
     match audience {
-        Audience::Owner => owner.into_iter().chain(supervisors).chain(directors).collect(),
-        Audience::Supervisor => supervisors.chain(directors).collect(),
-        Audience::Director => directors.chain(supervisors).collect(),
+        Audience::Owner => owner.into_iter().chain(supervisors).chain(heads).collect(),
+        Audience::Supervisor => supervisors.chain(heads).collect(),
+        Audience::Director => heads.chain(supervisors).collect(),
     }
 }
 

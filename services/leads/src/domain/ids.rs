@@ -190,6 +190,14 @@ impl CalendarId {
     }
 }
 
+impl LadderId {
+    /// Returns the id of the ladder that every tenant has from the start.
+    #[must_use]
+    pub fn built_in() -> Self {
+        Self("default".into())
+    }
+}
+
 /// Number people quote on the telephone, unique in the tenant: `L000123`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LeadNumber(pub i64);

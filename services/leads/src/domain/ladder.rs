@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{LadderId, ProductId, ResourceId};
+use super::ids::{LadderId, ProductId};
 use super::routing::LONGEST_TERM;
 use super::violation::{Violation, Violations};
 
@@ -181,9 +181,9 @@ impl Ladder {
             channels: channels.into(),
         };
         Self {
-            id: LadderId::from_id("default").expect("a valid id"),
+            id: LadderId::built_in(),
             product: None,
-            contact_within: Duration::from_mins(240),
+            contact_within: Duration::from_hours(4),
             wall_clock: false,
             steps: vec![
                 step(Audience::Owner, &[Channel::Inbox]),
@@ -245,6 +245,7 @@ impl Ladders {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::ResourceId;
 
     fn raw() -> RawLadder {
         let step = |minutes, audience, channel: &str| RawStep {
@@ -255,7 +256,7 @@ mod tests {
         RawLadder {
             name: "ladders/ortho".into(),
             product: "products/ortho".into(),
-            contact_within: Duration::from_mins(120),
+            contact_within: Duration::from_hours(2),
             wall_clock: true,
             steps: vec![
                 step(0, Audience::Owner, "inbox"),
