@@ -1,0 +1,78 @@
+//! A refusal as one sentence for people.
+
+use std::error::Error as _;
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+/// Says what a service answered: its sentence, the fields at fault, and the reason that programs match on.
+
+pub(crate) fn sentence(status: &Status) -> String {
+    let details = status.get_error_details();
+    if status.code() == Code::Unavailable && details.error_info().is_none() {
+        return unreachable(status);
+    }
+    let mut text = match status.message() {
+        "" => format!("the server answered {:?}", status.code()),
+        message => message.to_owned(),
+    };
+    let violations: Vec<String> = details
+        .bad_request()
+        .into_iter()
+        .flat_map(|request| &request.field_violations)
+        .map(|violation| format!("{}: {}", violation.field, violation.description))
+        .collect();
+    if !violations.is_empty() {
+        text = format!("{text}: {}", violations.join("; "));
+    }
+    if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
+        text = format!("{text}; try again in {} s", delay.as_secs_f32().ceil());
+    }
+    match details.error_info() {
+        Some(info) => format!("{text} ({})", info.reason),
+        None => format!("{text} ({:?})", status.code()),
+    }
+}
+
+/// Tells whether the answer is no service's but the transport's.
+
+pub(crate) fn is_transport(status: &Status) -> bool {
+    status.source().is_some()
+}
+
+/// Names the last cause: `connection refused` says more than `transport error`.
+fn unreachable(status: &Status) -> String {
+    let mut cause = status.source();
+    let mut text = status.message().to_owned();
+    while let Some(error) = cause {
+        text = error.to_string();
+        cause = error.source();
+    }
+    format!("the server cannot be reached: {text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic_types::ErrorDetails;
+
+    #[test]
+    fn sentences_name_reason_and_fields() {
+        let mut details = ErrorDetails::new();
+        details.set_error_info("INVALID_FIELD", "reflex", std::collections::HashMap::new());
+        details.add_bad_request_violation("member.name", "must not be empty");
+        details.add_bad_request_violation("member.role", "is required");
+        let status = Status::with_error_details(Code::InvalidArgument, "the request is malformed", details);
+        assert_eq!(
+            sentence(&status),
+            "the request is malformed: member.name: must not be empty; member.role: is required (INVALID_FIELD)"
+        );
+        assert_eq!(sentence(&Status::not_found("no such lead")), "no such lead (NotFound)");
+        assert_eq!(
+            sentence(&Status::new(Code::Aborted, "")),
+            "the server answered Aborted (Aborted)"
+        );
+        let away = sentence(&Status::unavailable("transport error"));
+        assert_eq!(away, "the server cannot be reached: transport error");
+    }
+}
