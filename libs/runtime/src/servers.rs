@@ -4,22 +4,22 @@
 //! when this process is root (PostgreSQL refuses to run as root), and end with the process that started them, however
 //! it ends. Whoever has servers already does not need this module.
 
+mod home;
 mod postgres;
 mod process;
 mod programs;
 mod redis;
 
 use std::{
-    fs::{self, File, Permissions, TryLockError},
-    io::{self, Read as _, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown},
+    fs::File,
+    io,
     path::{Path, PathBuf},
     process::ExitStatus,
     time::Duration,
 };
 
+use home::{Home, Lifetime};
 use process::Process;
-use programs::User;
 
 /// How long a server may take to answer after its start; a crash recovery on a busy disk takes some 20 seconds.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -97,8 +97,12 @@ impl PrivateServers {
     /// When a program is missing, the directory is in use or of another version, or a server does not come up.
     pub async fn start(options: ServersOptions) -> Result<Self, ServersError> {
         let (home, lock) = Home::open(&options, Lifetime::Owner)?;
-        let (postgres, redis) = home.start(&options).await?;
-        let addresses = home.addresses(postgres.port, redis.port);
+        let (postgres, redis) = start_both(&home, &options).await?;
+        let addresses = Addresses {
+            postgres_port: postgres.port,
+            redis_port: redis.port,
+            password: home.password.clone(),
+        };
         Ok(Self {
             postgres: postgres.process,
             redis: redis.process,
@@ -140,8 +144,12 @@ impl DetachedServers {
     /// As for [`PrivateServers::start`].
     pub async fn start(options: ServersOptions) -> Result<Self, ServersError> {
         let (home, _lock) = Home::open(&options, Lifetime::Detached)?;
-        let (postgres, redis) = home.start(&options).await?;
-        let addresses = home.addresses(postgres.port, redis.port);
+        let (postgres, redis) = start_both(&home, &options).await?;
+        let addresses = Addresses {
+            postgres_port: postgres.port,
+            redis_port: redis.port,
+            password: home.password.clone(),
+        };
         Ok(Self {
             postgres_pid: postgres.process.detach(),
             redis_pid: redis.process.detach(),
@@ -149,111 +157,30 @@ impl DetachedServers {
             redis_url: addresses.redis_url(),
         })
     }
+
+    /// Ends servers that were started on this directory and that nobody keeps any more.
+    ///
+    /// # Errors
+    /// When they cannot be ended.
+    pub async fn end_left_over(data_dir: &Path) -> Result<(), ServersError> {
+        if let Ok(data_dir) = data_dir.canonicalize() {
+            tokio::try_join!(postgres::end_left_over(&data_dir), redis::end_left_over(&data_dir))?;
+        }
+        Ok(())
+    }
+}
+
+async fn start_both(home: &Home, options: &ServersOptions) -> Result<(Started, Started), ServersError> {
+    tokio::try_join!(
+        postgres::start(home, options.postgres_port),
+        redis::start(home, options.redis_port)
+    )
 }
 
 /// A server that answers on its port.
 struct Started {
     process: Process,
     port: u16,
-}
-
-/// Whether the servers end with this process.
-#[derive(Clone, Copy, PartialEq)]
-enum Lifetime {
-    Owner,
-    Detached,
-}
-
-/// The data directory, opened: what both servers need to know.
-struct Home {
-    data_dir: PathBuf,
-    durable: bool,
-    lifetime: Lifetime,
-    /// Set when this process is root.
-    user: Option<User>,
-    /// Set when durable: a test's servers let every local user in.
-    password: Option<String>,
-}
-
-impl Home {
-    fn open(options: &ServersOptions, lifetime: Lifetime) -> Result<(Self, File), ServersError> {
-        let data_dir = options.data_dir.as_path();
-        let doing = |what: &str| format!("{what} in {}", data_dir.display());
-        fs::create_dir_all(data_dir).context(|| doing("make the data directory"))?;
-        // Both servers find their files by this path, and it is what left-over ones are recognised by.
-        let data_dir = data_dir
-            .canonicalize()
-            .context(|| doing("resolve the data directory"))?;
-
-        let lock = File::create(data_dir.join("lock")).context(|| doing("make the lock"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(ServersError::InUse(data_dir)),
-            Err(TryLockError::Error(source)) => {
-                return Err(ServersError::Io {
-                    doing: doing("take the lock"),
-                    source,
-                });
-            }
-        }
-        let password = if options.durable {
-            Some(password(&data_dir.join("password")).context(|| doing("keep the password"))?)
-        } else {
-            None
-        };
-        let user = programs::unprivileged_user()?;
-        if let Some(user) = &user {
-            open_for(user, &data_dir)?;
-        }
-        Ok((
-            Self {
-                data_dir,
-                durable: options.durable,
-                lifetime,
-                user,
-                password,
-            },
-            lock,
-        ))
-    }
-
-    async fn start(&self, options: &ServersOptions) -> Result<(Started, Started), ServersError> {
-        tokio::try_join!(
-            postgres::start(self, options.postgres_port),
-            redis::start(self, options.redis_port)
-        )
-    }
-
-    fn addresses(&self, postgres_port: u16, redis_port: u16) -> Addresses {
-        Addresses {
-            postgres_port,
-            redis_port,
-            password: self.password.clone(),
-        }
-    }
-
-    /// Makes a directory of a server: its own, closed to everybody else.
-    fn make_dir(&self, name: &str) -> Result<PathBuf, ServersError> {
-        let dir = self.data_dir.join(name);
-        let make = || {
-            fs::create_dir_all(&dir)?;
-            fs::set_permissions(&dir, Permissions::from_mode(0o700))?;
-            self.user
-                .as_ref()
-                .map_or(Ok(()), |user| chown(&dir, Some(user.uid), Some(user.gid)))
-        };
-        make().context(|| format!("make {}", dir.display()))?;
-        Ok(dir)
-    }
-
-    /// Begins a new log of a server; the one of its last start stays beside it.
-    fn new_log(&self, name: &str) -> Result<PathBuf, ServersError> {
-        let log = self.data_dir.join(format!("{name}.log"));
-        if log.exists() {
-            fs::rename(&log, log.with_extension("log.old")).context(|| format!("keep {}", log.display()))?;
-        }
-        Ok(log)
-    }
 }
 
 /// Where the servers listen.
@@ -285,44 +212,6 @@ impl Addresses {
             .unwrap_or_default();
         format!("redis://{secret}127.0.0.1:{}/", self.redis_port)
     }
-}
-
-/// Lets the servers' account pass through the data directory to its own directories. The directories above are not
-/// ours to open: root's home, for one, is closed on purpose.
-fn open_for(user: &User, data_dir: &Path) -> Result<(), ServersError> {
-    let mode = |dir: &Path| fs::metadata(dir).context(|| format!("look at {}", dir.display()));
-    let opened = mode(data_dir)?.mode() | 0o011;
-    fs::set_permissions(data_dir, Permissions::from_mode(opened)).context(|| format!("open {}", data_dir.display()))?;
-    for dir in data_dir.ancestors().skip(1) {
-        let metadata = mode(dir)?;
-        if metadata.mode() & 0o001 == 0 && metadata.uid() != user.uid {
-            return Err(ServersError::Closed(dir.to_owned()));
-        }
-    }
-    Ok(())
-}
-
-/// Reads the password both servers ask for, making it at the first start.
-fn password(path: &Path) -> io::Result<String> {
-    match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        found => return found,
-    }
-    let mut bytes = [0_u8; 16];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    let password = format!("{:032x}", u128::from_ne_bytes(bytes));
-    // Written aside first: a half-written password would lock everybody out for good.
-    let aside = path.with_extension("new");
-    let mut file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&aside)?;
-    file.write_all(password.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(aside, path)?;
-    Ok(password)
 }
 
 /// Chooses the port to listen on: the given one, or one that is free now.

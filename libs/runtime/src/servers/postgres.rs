@@ -1,18 +1,13 @@
 //! The private PostgreSQL: makes its files once, starts it, waits until it is ready.
 
-use std::{
-    fs,
-    io::Write as _,
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
+use std::{fs, path::Path, process::Stdio, time::Duration};
 
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Context as _, Home, START_ATTEMPTS, START_LIMIT, ServersError, Started, choose_port,
+    Context as _, START_ATTEMPTS, START_LIMIT, ServersError, Started, choose_port,
+    home::Home,
     process::{self, Kind, Process},
     programs,
 };
@@ -23,6 +18,7 @@ pub(super) const SUPERUSER: &str = "reflex";
 /// Ended at once by SIGQUIT: what is committed is in the log of changes and is recovered at the next start.
 static KIND: Kind = Kind {
     name: "PostgreSQL",
+    programs: &["postgres"],
     end: Signal::QUIT,
 };
 
@@ -54,7 +50,7 @@ pub(super) async fn start(home: &Home, port: Option<u16>) -> Result<Started, Ser
     let bin_dir = programs::find_postgres(&data_dir)?;
     let program = bin_dir.join("postgres");
     let log = home.new_log("postgres")?;
-    process::end_left_over(&KIND, &program, &data_dir).await?;
+    process::end_left_over(&KIND, &data_dir).await?;
     if !data_dir.join("PG_VERSION").exists() {
         initdb(home, &bin_dir, &data_dir).await?;
     }
@@ -78,6 +74,10 @@ pub(super) async fn start(home: &Home, port: Option<u16>) -> Result<Started, Ser
         server: KIND.name,
         log: process::end_of_log(&log),
     })
+}
+
+pub(super) async fn end_left_over(home: &Path) -> Result<(), ServersError> {
+    process::end_left_over(&KIND, &home.join("postgres")).await
 }
 
 /// Ends the server in order; one that cannot finish in time is ended at once, which costs a recovery and no data.
@@ -107,27 +107,17 @@ async fn initdb(home: &Home, bin_dir: &Path, data_dir: &Path) -> Result<(), Serv
     // Text sorts by its bytes, and letters are letters in every script.
     command.args(["--locale=C.UTF-8", "--lc-collate=C"]);
     if home.password.is_some() {
-        command.args(["--auth=scram-sha-256", "--pwfile=/dev/stdin"]);
+        command
+            .arg("--auth=scram-sha-256")
+            .arg("--pwfile")
+            .arg(home.password_file());
     } else {
         command.arg("--auth=trust");
     }
     if !home.durable {
         command.arg("--no-sync");
     }
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let password = home.password.clone().unwrap_or_default();
-    let output = tokio::task::spawn_blocking(move || {
-        let mut child = command.spawn()?;
-        child
-            .stdin
-            .take()
-            .expect("its input is piped")
-            .write_all(format!("{password}\n").as_bytes())?;
-        child.wait_with_output()
-    });
+    let output = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output());
     let output = output.await.expect("running a program does not panic").context(doing)?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
@@ -150,7 +140,7 @@ async fn is_ready(process: &Process, data_dir: &Path) -> bool {
 }
 
 /// Reads what the server says about itself: its process id in the first line, its state in the eighth.
-fn says_ready(status_file: &PathBuf, pid: u32) -> bool {
+fn says_ready(status_file: &Path, pid: u32) -> bool {
     let text = fs::read_to_string(status_file).unwrap_or_default();
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     lines.first() == Some(&pid.to_string().as_str()) && lines.get(7) == Some(&"ready")

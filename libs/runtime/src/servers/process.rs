@@ -1,8 +1,10 @@
 //! One server process: started, watched, ended, and found again after its owner was killed.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::{self, Write as _},
+    os::unix::{ffi::OsStrExt as _, process::CommandExt as _},
     path::Path,
     process::{Command, ExitStatus, Stdio},
     sync::mpsc,
@@ -24,6 +26,8 @@ const END_LIMIT: Duration = Duration::from_secs(10);
 /// What a server is called and how it is ended at once, losing nothing it has promised to keep.
 pub(super) struct Kind {
     pub(super) name: &'static str,
+    /// What its program may be called.
+    pub(super) programs: &'static [&'static str],
     pub(super) end: Signal,
 }
 
@@ -48,8 +52,11 @@ impl Process {
         let output = File::options().append(true).create(true).open(log).context(doing)?;
         let errors = output.try_clone().context(doing)?;
         // Its own process group: Ctrl-C is meant for the services, which still need the servers while they stop.
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        command.stdin(Stdio::piped()).stdout(output).stderr(errors);
+        command
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(output)
+            .stderr(errors);
 
         let (started, is_started) = mpsc::channel();
         let (exit, exited) = watch::channel(None);
@@ -135,10 +142,10 @@ impl Drop for Process {
 ///
 /// Recognised by their command line, not by a number in a file: after a restart of the machine that number may belong
 /// to somebody else's server.
-pub(super) async fn end_left_over(kind: &Kind, program: &Path, dir: &Path) -> Result<(), ServersError> {
+pub(super) async fn end_left_over(kind: &Kind, dir: &Path) -> Result<(), ServersError> {
     let patience_ends = Instant::now() + END_LIMIT;
     loop {
-        let left_over = running(program, dir).context(|| format!("look for a left-over {}", kind.name))?;
+        let left_over = running(kind, dir).context(|| format!("look for a left-over {}", kind.name))?;
         if left_over.is_empty() {
             return Ok(());
         }
@@ -171,7 +178,7 @@ fn gone(error: io::Error) -> io::Result<()> {
     }
 }
 
-fn running(program: &Path, dir: &Path) -> io::Result<Vec<Pid>> {
+fn running(kind: &Kind, dir: &Path) -> io::Result<Vec<Pid>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();
@@ -182,20 +189,18 @@ fn running(program: &Path, dir: &Path) -> io::Result<Vec<Pid>> {
         let Ok(line) = fs::read(Path::new("/proc").join(name).join("cmdline")) else {
             continue;
         };
-        if is_server(&line, program, dir) {
+        if is_server(&line, kind, dir) {
             found.push(pid);
         }
     }
     Ok(found)
 }
 
-/// Whether a command line, its words separated by NUL, runs this program with this directory as one of its words.
-fn is_server(line: &[u8], program: &Path, dir: &Path) -> bool {
-    let mut words = line.split(|byte| *byte == 0);
-    let same_program = words
-        .next()
-        .is_some_and(|word| word == program.as_os_str().as_encoded_bytes());
-    same_program && words.any(|word| word == dir.as_os_str().as_encoded_bytes())
+/// Whether a command line, its words separated by NUL, runs such a program with this directory as one of its words.
+fn is_server(line: &[u8], kind: &Kind, dir: &Path) -> bool {
+    let mut words = line.split(|byte| *byte == 0).map(OsStr::from_bytes);
+    let program = words.next().and_then(|word| Path::new(word).file_name());
+    kind.programs.iter().any(|name| program == Some(OsStr::new(name))) && words.any(|word| word == dir)
 }
 
 /// The last lines a server wrote, for an error message.
@@ -212,7 +217,12 @@ mod tests {
 
     #[test]
     fn a_left_over_server_is_recognised_by_program_and_directory() {
-        let recognised = |line: &[u8]| is_server(line, Path::new("/opt/postgres"), Path::new("/data/postgres"));
+        let kind = Kind {
+            name: "PostgreSQL",
+            programs: &["postgres"],
+            end: Signal::QUIT,
+        };
+        let recognised = |line: &[u8]| is_server(line, &kind, Path::new("/data/postgres"));
         assert!(recognised(b"/opt/postgres\0-D\0/data/postgres\0-c\0port=1\0"));
         assert!(
             !recognised(b"/opt/postgres\0-D\0/data/postgres.new\0"),

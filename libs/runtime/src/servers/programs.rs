@@ -7,7 +7,13 @@ use std::{
     process::Command,
 };
 
-use super::{Context as _, Home, Lifetime, ServersError};
+use super::{
+    Context as _, ServersError,
+    home::{Home, Lifetime},
+};
+
+/// What a Redis may be called.
+pub(super) const REDIS: [&str; 2] = ["redis-server", "valkey-server"];
 
 const INSTALL: &str = "sudo apt-get install -y postgresql redis-server";
 
@@ -83,7 +89,7 @@ pub(super) fn command(program: &Path, home: &Home, end: &str) -> Result<Command,
 }
 
 pub(super) fn find_redis() -> Result<PathBuf, ServersError> {
-    let found = find_on_path(&["redis-server", "valkey-server"]);
+    let found = find_on_path(&REDIS);
     found.ok_or(ServersError::Missing {
         program: "redis-server",
         hint: INSTALL,

@@ -1,6 +1,6 @@
 //! The private Redis: starts it and waits until its data is loaded.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, path::Path, time::Duration};
 
 use rustix::process::Signal;
 use tokio::{
@@ -10,7 +10,8 @@ use tokio::{
 };
 
 use super::{
-    Home, START_ATTEMPTS, START_LIMIT, ServersError, Started, choose_port,
+    START_ATTEMPTS, START_LIMIT, ServersError, Started, choose_port,
+    home::Home,
     process::{self, Kind, Process},
     programs,
 };
@@ -18,6 +19,7 @@ use super::{
 /// Ended by SIGTERM: it writes what it still holds back and goes.
 static KIND: Kind = Kind {
     name: "Redis",
+    programs: &programs::REDIS,
     end: Signal::TERM,
 };
 
@@ -25,7 +27,7 @@ pub(super) async fn start(home: &Home, port: Option<u16>) -> Result<Started, Ser
     let program = programs::find_redis()?;
     let data_dir = home.make_dir("redis")?;
     let log = home.new_log("redis")?;
-    process::end_left_over(&KIND, &program, &data_dir).await?;
+    process::end_left_over(&KIND, &data_dir).await?;
 
     for attempt in 1..=START_ATTEMPTS {
         let port = choose_port(port)?;
@@ -46,6 +48,10 @@ pub(super) async fn start(home: &Home, port: Option<u16>) -> Result<Started, Ser
         server: KIND.name,
         log: process::end_of_log(&log),
     })
+}
+
+pub(super) async fn end_left_over(home: &Path) -> Result<(), ServersError> {
+    process::end_left_over(&KIND, &home.join("redis")).await
 }
 
 /// Ends the server in order.
