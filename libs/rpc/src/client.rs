@@ -56,7 +56,13 @@ pub fn connect(url: &str, tasks: &Tasks) -> Result<Channel, ConnectError> {
     }
     let port = origin.port_u16().unwrap_or(default_port);
     let (channel, changes) = Channel::balance_channel(CHANGES);
-    let resolver = Resolver { origin, host, port, changes, known: BTreeSet::new() };
+    let resolver = Resolver {
+        origin,
+        host,
+        port,
+        changes,
+        known: BTreeSet::new(),
+    };
     tasks.spawn("client.resolver", resolver.run(tasks.stop()));
     Ok(channel)
 }
@@ -83,10 +89,23 @@ mod tests {
     #[tokio::test]
     async fn addresses_without_scheme_or_host_are_refused() {
         let tasks = Tasks::new();
-        for bad in ["", "leads", "leads:50051", "/leads", "ftp://leads", "http://", "http:// leads"] {
+        for bad in [
+            "",
+            "leads",
+            "leads:50051",
+            "/leads",
+            "ftp://leads",
+            "http://",
+            "http:// leads",
+        ] {
             assert!(matches!(connect(bad, &tasks), Err(ConnectError::Address(_))), "{bad:?}");
         }
-        for good in ["http://127.0.0.1:50051", "http://[::1]:50051", "https://leads", "http://leads:50051/"] {
+        for good in [
+            "http://127.0.0.1:50051",
+            "http://[::1]:50051",
+            "https://leads",
+            "http://leads:50051/",
+        ] {
             assert!(connect(good, &tasks).is_ok(), "{good:?}");
         }
         assert!(tasks.shutdown(Duration::from_secs(10)).await.is_ok());

@@ -24,7 +24,9 @@ pub(crate) fn of(headers: &HeaderMap, ceiling: Option<Duration>) -> Result<Optio
 
 /// Returns how long the caller of a request waits.
 pub(crate) fn asked_by(headers: &HeaderMap) -> Option<Duration> {
-    headers.get("grpc-timeout").and_then(|value| parse(value.to_str().ok()?))
+    headers
+        .get("grpc-timeout")
+        .and_then(|value| parse(value.to_str().ok()?))
 }
 
 /// Reads the time-out of the gRPC specification: at most eight digits and a unit. A malformed one is none.
@@ -63,16 +65,31 @@ mod tests {
         ] {
             assert_eq!(parse(text), expected.map(Duration::from_millis), "{text}");
         }
-        for malformed in ["", "S", "1", "1s", "-1S", "+1S", "1.5S", "123456789S", "1 S", "一S", "S1"] {
+        for malformed in [
+            "",
+            "S",
+            "1",
+            "1s",
+            "-1S",
+            "+1S",
+            "1.5S",
+            "123456789S",
+            "1 S",
+            "一S",
+            "S1",
+        ] {
             assert_eq!(parse(malformed), None, "{malformed:?}");
         }
     }
 
     #[test]
     fn the_earlier_limit_counts() {
-        let with = |timeout: &str| HeaderMap::from_iter([(http::HeaderName::from_static("grpc-timeout"), timeout.parse().unwrap())]);
+        let with = |timeout: &str| {
+            HeaderMap::from_iter([(http::HeaderName::from_static("grpc-timeout"), timeout.parse().unwrap())])
+        };
         let left = |headers: &HeaderMap, ceiling| {
-            of(headers, ceiling).map(|at| at.map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64().round()))
+            of(headers, ceiling)
+                .map(|at| at.map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64().round()))
         };
         let ten = Some(Duration::from_secs(10));
         assert_eq!(left(&HeaderMap::new(), ten), Ok(Some(10.0)));

@@ -21,8 +21,14 @@ pub struct Readiness {
 impl Readiness {
     /// Returns the readiness of `services` (full names): alive, not ready yet.
     pub async fn new(services: &[&'static str]) -> Self {
-        let readiness = Self { reporter: HealthReporter::new(), services: services.to_vec() };
-        readiness.reporter.set_service_status(LIVENESS, ServingStatus::Serving).await;
+        let readiness = Self {
+            reporter: HealthReporter::new(),
+            services: services.to_vec(),
+        };
+        readiness
+            .reporter
+            .set_service_status(LIVENESS, ServingStatus::Serving)
+            .await;
         readiness.off().await;
         readiness
     }

@@ -56,7 +56,12 @@ pub enum ServeError {
 ///
 /// Fails before the first connection if a method declares no permission.
 pub async fn serve(options: ServeOptions, stack: ServerStack, stop: CancellationToken) -> Result<(), ServeError> {
-    let ServeOptions { listener, routes, readiness, packages } = options;
+    let ServeOptions {
+        listener,
+        routes,
+        readiness,
+        packages,
+    } = options;
     permissions::check(readiness.services(), reflex_proto::PERMISSIONS)?;
 
     let own = reflex_proto::descriptor_set_of(packages);

@@ -77,7 +77,10 @@ impl Layer<Routes> for ServerStack {
     type Service = Guarded;
 
     fn layer(&self, routes: Routes) -> Guarded {
-        Guarded { shared: Arc::clone(&self.0), routes }
+        Guarded {
+            shared: Arc::clone(&self.0),
+            routes,
+        }
     }
 }
 
@@ -129,7 +132,8 @@ impl Shared {
     fn admit(&self, method: Method, request: &mut Request<Body>, span: &Span) -> Result<Admitted, Status> {
         let slot = Load::enter(&self.load).ok_or_else(|| status::overloaded(RETRY_AFTER))?;
         let ceiling = method.bounded.then_some(self.timeout);
-        let deadline = deadline::of(request.headers(), ceiling).map_err(|deadline::Passed| status::deadline_exceeded())?;
+        let deadline =
+            deadline::of(request.headers(), ceiling).map_err(|deadline::Passed| status::deadline_exceeded())?;
         if let Some(caller) = identify::caller(&self.verifier, method, request.headers(), deadline)? {
             span.record(telemetry::TENANT, caller.tenant.as_str());
             request.extensions_mut().insert(caller);

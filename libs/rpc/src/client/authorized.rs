@@ -75,7 +75,11 @@ impl Authorized {
     }
 
     fn new(credentials: Credentials) -> Self {
-        Self { credentials, tenant: None, deadline: None }
+        Self {
+            credentials,
+            tenant: None,
+            deadline: None,
+        }
     }
 }
 
@@ -116,7 +120,11 @@ impl ServiceTokens {
     /// Returns tokens with these claims.
     #[must_use]
     pub fn new(minter: Minter, claims: Claims) -> Self {
-        Self { minter, claims, current: Mutex::new(None) }
+        Self {
+            minter,
+            claims,
+            current: Mutex::new(None),
+        }
     }
 
     /// Returns a token with enough life left for a call.
@@ -161,9 +169,14 @@ mod tests {
 
     #[test]
     fn a_call_carries_token_and_tenant() {
-        let mut authorized = Authorized::with_token("a.b.c").unwrap().for_tenant(&"huadong".parse().unwrap());
+        let mut authorized = Authorized::with_token("a.b.c")
+            .unwrap()
+            .for_tenant(&"huadong".parse().unwrap());
         let headers = sent(&mut authorized, Request::new(()));
-        assert_eq!((&headers["authorization"], &headers["x-reflex-tenant"]), (&"Bearer a.b.c".parse().unwrap(), &"huadong".parse().unwrap()));
+        assert_eq!(
+            (&headers["authorization"], &headers["x-reflex-tenant"]),
+            (&"Bearer a.b.c".parse().unwrap(), &"huadong".parse().unwrap())
+        );
         assert!(!headers.contains_key("grpc-timeout"));
         assert!(!format!("{headers:?}").contains("a.b.c"), "tokens stay out of logs");
         assert!(Authorized::with_token("a\nb").is_err());
@@ -179,7 +192,10 @@ mod tests {
 
         let mut impatient = Request::new(());
         impatient.set_timeout(Duration::from_millis(50));
-        assert_eq!(deadline::asked_by(&sent(&mut later, impatient)), Some(Duration::from_millis(50)));
+        assert_eq!(
+            deadline::asked_by(&sent(&mut later, impatient)),
+            Some(Duration::from_millis(50))
+        );
 
         let over = authorized.until(Some(Instant::now())).call(Request::new(()));
         assert_eq!(over.unwrap_err().code(), tonic::Code::DeadlineExceeded);
@@ -191,15 +207,26 @@ mod tests {
         let keys = generate_keys();
         let minter = Minter::new(&keys.private_pem, &keys.kid, "issuer", clock.clone()).unwrap();
         let tenants = Tenants::Of(TenantSet::one(&"huadong".parse().unwrap()));
-        let claims = Claims { subject: "gateway".to_owned(), tenants, roles: vec![Role::Service], member: None };
+        let claims = Claims {
+            subject: "gateway".to_owned(),
+            tenants,
+            roles: vec![Role::Service],
+            member: None,
+        };
         let mut authorized = Authorized::as_service(Arc::new(ServiceTokens::new(minter, claims)));
         let verifier = Verifier::from_jwks(&keys.jwks_json, "issuer", clock.clone()).unwrap();
 
         let mut tokens = Vec::new();
         for minutes in [0, 4, 2, 60, -60] {
             clock.advance(SignedDuration::from_mins(minutes));
-            let header = sent(&mut authorized, Request::new(()))["authorization"].to_str().unwrap().to_owned();
-            assert!(verifier.verify(header.strip_prefix("Bearer ").unwrap()).is_ok(), "{minutes} minutes on");
+            let header = sent(&mut authorized, Request::new(()))["authorization"]
+                .to_str()
+                .unwrap()
+                .to_owned();
+            assert!(
+                verifier.verify(header.strip_prefix("Bearer ").unwrap()).is_ok(),
+                "{minutes} minutes on"
+            );
             tokens.push(header);
         }
         assert_eq!(tokens[0], tokens[1], "used again while fresh");

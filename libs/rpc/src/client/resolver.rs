@@ -39,7 +39,9 @@ impl Resolver {
     }
 
     async fn round(&mut self) {
-        let found = lookup_host((self.host.as_str(), self.port)).await.map(Iterator::collect);
+        let found = lookup_host((self.host.as_str(), self.port))
+            .await
+            .map(Iterator::collect);
         match found {
             Ok(addresses) => self.tell(choose(addresses).await).await,
             // The replicas known so far may well be there still.
@@ -52,7 +54,10 @@ impl Resolver {
     async fn tell(&mut self, chosen: BTreeSet<SocketAddr>) {
         for &address in chosen.difference(&self.known) {
             debug!(host = self.host, %address, "replica found");
-            let _told = self.changes.send(Change::Insert(address, self.endpoint_at(address))).await;
+            let _told = self
+                .changes
+                .send(Change::Insert(address, self.endpoint_at(address)))
+                .await;
         }
         for &address in self.known.difference(&chosen) {
             debug!(host = self.host, %address, "replica gone");
@@ -63,7 +68,11 @@ impl Resolver {
 
     fn endpoint_at(&self, address: SocketAddr) -> Endpoint {
         let scheme = self.origin.scheme_str().unwrap_or("http");
-        let uri = Uri::builder().scheme(scheme).authority(address.to_string()).path_and_query("/").build();
+        let uri = Uri::builder()
+            .scheme(scheme)
+            .authority(address.to_string())
+            .path_and_query("/")
+            .build();
         let uri = uri.expect("an address makes a URI");
         super::endpoint(&uri, &self.origin, &self.host).expect("the name made an endpoint, so does its address")
     }
@@ -91,7 +100,10 @@ mod tests {
         let dead = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (living_at, dead_at) = (living.local_addr().unwrap(), dead.local_addr().unwrap());
         drop(dead);
-        assert_eq!(choose(BTreeSet::from([living_at, dead_at])).await, BTreeSet::from([living_at]));
+        assert_eq!(
+            choose(BTreeSet::from([living_at, dead_at])).await,
+            BTreeSet::from([living_at])
+        );
         assert_eq!(choose(BTreeSet::from([dead_at])).await, BTreeSet::from([dead_at]));
         assert!(choose(BTreeSet::new()).await.is_empty());
     }

@@ -12,7 +12,11 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 /// Waits before the second, third and fourth try.
-const PAUSES: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(40), Duration::from_millis(80)];
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(20),
+    Duration::from_millis(40),
+    Duration::from_millis(80),
+];
 /// What a retry takes out of the budget; a call puts in one.
 const PRICE: u32 = 10;
 /// A budget that no retry has touched.
@@ -79,8 +83,11 @@ fn did_not_get_through(status: &Status) -> bool {
     match status.code() {
         Code::Unavailable => status.get_details_retry_info().is_none(),
         // Calls in flight when a server closes its connection.
-        Code::Cancelled => iter::successors(status.source(), |&error| error.source())
-            .any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled)),
+        Code::Cancelled => iter::successors(status.source(), |&error| error.source()).any(|error| {
+            error
+                .downcast_ref::<hyper::Error>()
+                .is_some_and(hyper::Error::is_canceled)
+        }),
         _ => false,
     }
 }
@@ -124,7 +131,10 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_repeated_past_the_deadline() {
         let lost = Status::unavailable("tcp connect error");
-        assert_eq!(attempts(&RetryBudget::default(), Some(Instant::now()), 9, &lost).await, (false, 1));
+        assert_eq!(
+            attempts(&RetryBudget::default(), Some(Instant::now()), 9, &lost).await,
+            (false, 1)
+        );
     }
 
     #[tokio::test]
@@ -133,12 +143,18 @@ mod tests {
         while budget.withdraw() {}
         let mut calls = 0;
         for _call in 0..40 {
-            calls += attempts(&budget, None, 9, &Status::unavailable("tcp connect error")).await.1;
+            calls += attempts(&budget, None, 9, &Status::unavailable("tcp connect error"))
+                .await
+                .1;
         }
         assert_eq!(calls, 44);
         for _call in 0..1_000 {
             budget.deposit();
         }
-        assert_eq!(budget.0.load(Ordering::Relaxed), FULL, "a long calm does not pile up retries");
+        assert_eq!(
+            budget.0.load(Ordering::Relaxed),
+            FULL,
+            "a long calm does not pile up retries"
+        );
     }
 }

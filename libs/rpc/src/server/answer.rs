@@ -47,11 +47,17 @@ struct Running {
 
 impl Answering {
     pub(super) fn exempt(answer: RoutesFuture) -> Self {
-        Self { work: Work::Exempt(answer), observed: None }
+        Self {
+            work: Work::Exempt(answer),
+            observed: None,
+        }
     }
 
     pub(super) fn refused(status: Status, observed: Option<Observed>) -> Self {
-        Self { work: Work::Refused(Some(status)), observed }
+        Self {
+            work: Work::Refused(Some(status)),
+            observed,
+        }
     }
 
     pub(super) fn running(
@@ -61,8 +67,17 @@ impl Answering {
         span: Span,
         observed: Observed,
     ) -> Self {
-        let running = Running { answer, deadline, timer: None, span, _slot: slot };
-        Self { work: Work::Running(running), observed: Some(observed) }
+        let running = Running {
+            answer,
+            deadline,
+            timer: None,
+            span,
+            _slot: slot,
+        };
+        Self {
+            work: Work::Running(running),
+            observed: Some(observed),
+        }
     }
 }
 
@@ -96,7 +111,9 @@ impl Running {
                 return Poll::Ready(Err(status::broken()));
             }
         }
-        let Some(deadline) = self.deadline else { return Poll::Pending };
+        let Some(deadline) = self.deadline else {
+            return Poll::Pending;
+        };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline.into())));
         ready!(timer.as_mut().poll(context));
         Poll::Ready(Err(status::deadline_exceeded()))
@@ -131,10 +148,7 @@ impl HttpBody for AnswerBody {
     type Data = Bytes;
     type Error = Status;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         match &frame {
             Some(Ok(frame)) => {
@@ -158,5 +172,7 @@ impl HttpBody for AnswerBody {
 }
 
 fn code_of(headers: &HeaderMap) -> Option<Code> {
-    headers.get(Status::GRPC_STATUS).map(|code| Code::from_bytes(code.as_bytes()))
+    headers
+        .get(Status::GRPC_STATUS)
+        .map(|code| Code::from_bytes(code.as_bytes()))
 }

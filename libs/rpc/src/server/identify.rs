@@ -27,7 +27,9 @@ pub(super) fn caller(
         return Ok(None);
     }
     let token = bearer(headers).ok_or_else(|| status::unauthenticated("the call needs a bearer token"))?;
-    let identity = verifier.verify(token).map_err(|error| status::unauthenticated(error.to_string()))?;
+    let identity = verifier
+        .verify(token)
+        .map_err(|error| status::unauthenticated(error.to_string()))?;
     let claims = &identity.claims;
     let tenant = acting_tenant(&claims.tenants, headers)?;
     if !method.roles.iter().any(|role| claims.roles.contains(role)) {

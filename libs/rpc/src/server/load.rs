@@ -19,7 +19,10 @@ pub(super) struct Slot(Arc<Load>);
 impl Load {
     /// Returns an empty count, shown as a metric for as long as it lives.
     pub(super) fn new(max: usize) -> Arc<Self> {
-        let load = Arc::new(Self { in_flight: AtomicUsize::new(0), max });
+        let load = Arc::new(Self {
+            in_flight: AtomicUsize::new(0),
+            max,
+        });
         let shown = Arc::downgrade(&load);
         telemetry::meter()
             .u64_observable_gauge("rpc.server.in_flight")

@@ -37,14 +37,26 @@ pub(super) fn table() -> HashMap<&'static str, Method> {
     let sends_stream = |service: &str, name: &str| {
         let service = pool.get_service_by_name(service);
         service.is_some_and(|service| {
-            service.methods().any(|method| method.name() == name && method.is_client_streaming())
+            service
+                .methods()
+                .any(|method| method.name() == name && method.is_client_streaming())
         })
     };
     let methods = reflex_proto::PERMISSIONS.iter().filter_map(|&(path, permission)| {
         let (service, name) = path[1..].split_once('/')?;
         let permission = permission?;
         let bounded = !sends_stream(service, name);
-        Some((path, Method { path, service, name, permission, roles: roles_with(permission), bounded }))
+        Some((
+            path,
+            Method {
+                path,
+                service,
+                name,
+                permission,
+                roles: roles_with(permission),
+                bounded,
+            },
+        ))
     });
     methods.collect()
 }
@@ -57,15 +69,26 @@ mod tests {
     fn every_method_is_known_with_its_roles() {
         let table = table();
         assert_eq!(table.len(), reflex_proto::PERMISSIONS.len());
-        assert!(table.values().all(|method| !method.roles.is_empty() && !method.is_public()));
+        assert!(
+            table
+                .values()
+                .all(|method| !method.roles.is_empty() && !method.is_public())
+        );
         let capture = table["/reflex.leads.v1.LeadService/CaptureLead"];
-        assert_eq!((capture.service, capture.name), ("reflex.leads.v1.LeadService", "CaptureLead"));
+        assert_eq!(
+            (capture.service, capture.name),
+            ("reflex.leads.v1.LeadService", "CaptureLead")
+        );
         assert_eq!(capture.permission, "leads.capture");
     }
 
     #[test]
     fn only_streams_of_callers_may_take_their_time() {
-        let unbounded: Vec<_> = table().into_values().filter(|method| !method.bounded).map(|method| method.name).collect();
+        let unbounded: Vec<_> = table()
+            .into_values()
+            .filter(|method| !method.bounded)
+            .map(|method| method.name)
+            .collect();
         assert_eq!(unbounded, ["StreamCaptureLeads"]);
     }
 }

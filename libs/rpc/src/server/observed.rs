@@ -34,7 +34,13 @@ pub(super) struct Observed {
 impl Observed {
     /// Starts observing.
     pub(super) fn new(durations: Durations, method: Method, span: Span) -> Self {
-        Self { durations, method, span, started: Instant::now(), code: Code::Cancelled }
+        Self {
+            durations,
+            method,
+            span,
+            started: Instant::now(),
+            code: Code::Cancelled,
+        }
     }
 
     /// Ends observing.
@@ -55,12 +61,16 @@ impl Drop for Observed {
             KeyValue::new(RPC_METHOD, self.method.name),
             KeyValue::new(RPC_STATUS, code),
         ];
-        self.durations.record(self.started.elapsed().as_secs_f64() * 1_000.0, &attributes);
+        self.durations
+            .record(self.started.elapsed().as_secs_f64() * 1_000.0, &attributes);
     }
 }
 
 /// Returns whether a status means a failing server, by the conventions of OpenTelemetry.
 fn is_our_fault(code: Code) -> bool {
     use Code::{DataLoss, DeadlineExceeded, Internal, Unavailable, Unimplemented, Unknown};
-    matches!(code, Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss)
+    matches!(
+        code,
+        Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss
+    )
 }

@@ -1,0 +1,5 @@
+//! Servers and clients over real sockets.
+
+mod calls;
+mod harness;
+mod traces;
