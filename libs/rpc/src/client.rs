@@ -33,7 +33,7 @@ pub enum ConnectError {
     Tls(String, #[source] tonic::transport::Error),
 }
 
-/// Returns a channel to the service at `url`, for example "http://leads:50051"; connections are made when needed.
+/// Returns a channel to the service at `url`, for example `http://leads:50051`; connections are made when needed.
 ///
 /// A host name stands for all replicas behind it: a task looks the name up again and again, and calls are spread over
 /// the replicas that accept connections.

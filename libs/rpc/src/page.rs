@@ -50,7 +50,7 @@ impl PageTokens {
     ///
     /// # Errors
     ///
-    /// INVALID_ARGUMENT with the reason `PAGE_TOKEN_MISMATCH` for a token that was made for another query or tenant, or
+    /// `INVALID_ARGUMENT` with the reason `PAGE_TOKEN_MISMATCH` for a token that was made for another query or tenant, or
     /// by somebody else.
     pub fn decode<C: DeserializeOwned>(&self, query: &impl Serialize, token: &str) -> Result<Option<C>, Status> {
         if token.is_empty() {
@@ -83,7 +83,7 @@ impl PageTokens {
 ///
 /// # Errors
 ///
-/// INVALID_ARGUMENT for a negative size.
+/// `INVALID_ARGUMENT` for a negative size.
 pub fn page_size(requested: i32, default: i32, max: i32) -> Result<i64, Status> {
     match requested {
         ..0 => Err(invalid(vec![FieldViolation::new("page_size", "must not be negative")])),

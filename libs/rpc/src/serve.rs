@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Connections end after this time, so that callers find replicas that were added.
-const MAX_CONNECTION_AGE: Duration = Duration::from_secs(5 * 60);
+const MAX_CONNECTION_AGE: Duration = Duration::from_mins(5);
 /// How often silent connections are asked whether they still live, and how long they may take to answer.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// Calls at once on one connection; a gateway has few connections and many calls.

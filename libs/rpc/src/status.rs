@@ -22,7 +22,7 @@ const MAX_VIOLATIONS: usize = 20;
 /// Longest text of a caller that is sent back, in characters.
 const MAX_ECHO: usize = 200;
 
-/// INVALID_ARGUMENT: fields are missing or malformed.
+/// `INVALID_ARGUMENT`: fields are missing or malformed.
 #[must_use]
 pub fn invalid(mut violations: Vec<FieldViolation>) -> Status {
     let message = match violations.as_slice() {
@@ -35,7 +35,7 @@ pub fn invalid(mut violations: Vec<FieldViolation>) -> Status {
     with_reason(Code::InvalidArgument, message, Reason::InvalidField, details)
 }
 
-/// NOT_FOUND: `resource` does not exist for this tenant. The answer for another tenant's resource is the same.
+/// `NOT_FOUND`: `resource` does not exist for this tenant. The answer for another tenant's resource is the same.
 #[must_use]
 pub fn not_found(resource: impl AsRef<str>) -> Status {
     let resource = shortened(resource.as_ref());
@@ -47,7 +47,7 @@ pub fn not_found(resource: impl AsRef<str>) -> Status {
     )
 }
 
-/// ALREADY_EXISTS: `resource` was created before.
+/// `ALREADY_EXISTS`: `resource` was created before.
 #[must_use]
 pub fn already_exists(resource: impl AsRef<str>) -> Status {
     let resource = shortened(resource.as_ref());
@@ -59,7 +59,7 @@ pub fn already_exists(resource: impl AsRef<str>) -> Status {
     )
 }
 
-/// ALREADY_EXISTS: the request_id was used with another payload.
+/// `ALREADY_EXISTS`: the `request_id` was used with another payload.
 #[must_use]
 pub fn request_id_reused() -> Status {
     plain(
@@ -69,7 +69,7 @@ pub fn request_id_reused() -> Status {
     )
 }
 
-/// FAILED_PRECONDITION: the resource is in a state that forbids the action.
+/// `FAILED_PRECONDITION`: the resource is in a state that forbids the action.
 #[must_use]
 pub fn wrong_state(description: impl Into<String>) -> Status {
     plain(Code::FailedPrecondition, description, Reason::WrongState)
@@ -81,7 +81,7 @@ pub fn stale(description: impl Into<String>) -> Status {
     plain(Code::Aborted, description, Reason::Stale)
 }
 
-/// PERMISSION_DENIED: none of the caller's roles has `permission`.
+/// `PERMISSION_DENIED`: none of the caller's roles has `permission`.
 #[must_use]
 pub fn denied(permission: &str) -> Status {
     let metadata = HashMap::from([("permission".to_owned(), permission.to_owned())]);
@@ -95,7 +95,7 @@ pub fn denied(permission: &str) -> Status {
     )
 }
 
-/// PERMISSION_DENIED: the call names no tenant, or one that the token does not carry.
+/// `PERMISSION_DENIED`: the call names no tenant, or one that the token does not carry.
 #[must_use]
 pub fn tenant_denied(description: impl Into<String>) -> Status {
     plain(Code::PermissionDenied, description, Reason::TenantDenied)
@@ -107,7 +107,7 @@ pub fn unauthenticated(description: impl Into<String>) -> Status {
     plain(Code::Unauthenticated, description, Reason::Unauthenticated)
 }
 
-/// INVALID_ARGUMENT: the page token is not of this query.
+/// `INVALID_ARGUMENT`: the page token is not of this query.
 #[must_use]
 pub fn page_token_mismatch() -> Status {
     plain(
@@ -117,7 +117,7 @@ pub fn page_token_mismatch() -> Status {
     )
 }
 
-/// RESOURCE_EXHAUSTED: a queue is full or a quota is spent; the caller may try again after `retry_after`.
+/// `RESOURCE_EXHAUSTED`: a queue is full or a quota is spent; the caller may try again after `retry_after`.
 #[must_use]
 pub fn overloaded(retry_after: Duration) -> Status {
     let details = ErrorDetails::with_retry_info(Some(retry_after));
@@ -141,7 +141,7 @@ pub fn unavailable(retry_after: Duration) -> Status {
     )
 }
 
-/// DEADLINE_EXCEEDED: the deadline passed before the answer.
+/// `DEADLINE_EXCEEDED`: the deadline passed before the answer.
 #[must_use]
 pub fn deadline_exceeded() -> Status {
     plain(

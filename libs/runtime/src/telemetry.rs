@@ -45,9 +45,9 @@ pub const RPC_STATUS: &str = "rpc.grpc.status_code";
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TelemetryConfig {
-    /// gRPC address of an OpenTelemetry collector, for example "http://localhost:4317"; without one, nothing is exported.
+    /// gRPC address of an OpenTelemetry collector, for example `http://localhost:4317`; without one, nothing is exported.
     pub otlp_endpoint: Option<String>,
-    /// Which log lines to write, for example "info,reflex_leads=debug".
+    /// Which log lines to write, for example `info,reflex_leads=debug`.
     pub log: String,
     /// Whether log lines are JSON objects.
     pub json: bool,

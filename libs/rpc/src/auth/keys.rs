@@ -172,7 +172,10 @@ mod tests {
             json!({"kty": "oct", "k": x, "kid": "a"}),
             json!({"kty": "RSA", "n": x, "e": "AQAB", "kid": "a"}),
         ] {
-            assert!(matches!(read(&[bad.clone()]), Err(KeyError::Unsuitable(_))), "{bad}");
+            assert!(
+                matches!(read(std::slice::from_ref(&bad)), Err(KeyError::Unsuitable(_))),
+                "{bad}"
+            );
         }
         assert!(matches!(read(&[with(&ed, "kid", json!(""))]), Err(KeyError::Kid(0))));
         assert!(matches!(read(&[ed.clone(), ed]), Err(KeyError::Kid(1))));

@@ -56,7 +56,7 @@ impl Violations {
     ///
     /// # Errors
     ///
-    /// INVALID_ARGUMENT with all violations, if there are any.
+    /// `INVALID_ARGUMENT` with all violations, if there are any.
     pub fn finish(self) -> Result<(), Status> {
         if self.0.is_empty() {
             Ok(())

@@ -25,7 +25,7 @@ use tonic_reflection::pb::v1::{
 use tonic_types::StatusExt as _;
 use tower::{Layer as _, ServiceExt as _};
 
-use crate::harness::{Harness, SERVICE};
+use crate::harness::{Harness, SERVICE, claims};
 
 #[tokio::test]
 async fn a_handler_knows_its_caller() {
@@ -47,19 +47,19 @@ async fn a_handler_knows_its_caller() {
 #[tokio::test]
 async fn who_may_not_is_told_why() {
     let harness = Harness::start().await;
-    let admin = harness.token(&harness.claims(Role::Admin, &["huadong"]));
-    let of_two = harness.token(&harness.claims(Role::Admin, &["huadong", "huabei"]));
-    let viewer = harness.token(&harness.claims(Role::Viewer, &["huadong"]));
-    let nowhere = harness.token(&harness.claims(Role::Admin, &[]));
+    let admin = harness.token(&claims(Role::Admin, &["huadong"]));
+    let of_two = harness.token(&claims(Role::Admin, &["huadong", "huabei"]));
+    let viewer = harness.token(&claims(Role::Viewer, &["huadong"]));
+    let nowhere = harness.token(&claims(Role::Admin, &[]));
     let service = Claims {
         tenants: Tenants::Every,
-        ..harness.claims(Role::Service, &[])
+        ..claims(Role::Service, &[])
     };
     let service = harness.token(&service);
     let long = "a".repeat(9_000);
     for (authorization, tenant, expected) in [
         (vec![], None, Reason::Unauthenticated),
-        (vec!["".to_owned()], None, Reason::Unauthenticated),
+        (vec![String::new()], None, Reason::Unauthenticated),
         (vec![admin.clone()], None, Reason::Unauthenticated),
         (vec![format!("Basic {admin}")], None, Reason::Unauthenticated),
         (
@@ -334,7 +334,7 @@ async fn a_stop_lets_running_calls_end() {
 async fn a_client_finds_a_server_by_name_and_again_after_its_restart() {
     let mut first = Harness::start().await;
     let port = first.url.rsplit_once(':').unwrap().1.to_owned();
-    let token = first.token(&first.claims(Role::Admin, &["huadong"]));
+    let token = first.token(&claims(Role::Admin, &["huadong"]));
     let own = reflex_runtime::tasks::Tasks::new();
     let channel = connect(&format!("http://localhost:{port}"), &own).unwrap();
     let client = DeadLetterServiceClient::with_interceptor(channel, Authorized::with_token(&token).unwrap());
@@ -364,7 +364,7 @@ async fn a_client_finds_a_server_by_name_and_again_after_its_restart() {
 
 /// Makes a call of the administrator directly at the stack and returns the head of the answer.
 async fn call(harness: &Harness, method: &str, headers: &[(&'static str, &str)]) -> HeaderMap {
-    let token = harness.token(&harness.claims(Role::Admin, &["huadong"]));
+    let token = harness.token(&claims(Role::Admin, &["huadong"]));
     let mut request = HttpRequest::post(format!("http://test/{SERVICE}/{method}"))
         .header("content-type", "application/grpc")
         .header("authorization", format!("Bearer {token}"));

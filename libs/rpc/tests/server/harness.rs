@@ -42,6 +42,16 @@ const ISSUER: &str = "test";
 
 pub(crate) type Client = DeadLetterServiceClient<InterceptedService<Channel, Authorized>>;
 
+/// Returns what a token of Zhang says.
+pub(crate) fn claims(role: Role, tenants: &[&str]) -> Claims {
+    Claims {
+        subject: "zhang".to_owned(),
+        tenants: Tenants::Of(tenants.iter().map(|tenant| tenant.parse().unwrap()).collect()),
+        roles: vec![role],
+        member: Some("members/zhang.wei".to_owned()),
+    }
+}
+
 /// A running server and who may call it.
 pub(crate) struct Harness {
     pub(crate) tasks: Tasks,
@@ -108,18 +118,9 @@ impl Harness {
         Routes::new(DeadLetterServiceServer::new(handlers))
     }
 
-    pub(crate) fn claims(&self, role: Role, tenants: &[&str]) -> Claims {
-        Claims {
-            subject: "zhang".to_owned(),
-            tenants: Tenants::Of(tenants.iter().map(|tenant| tenant.parse().unwrap()).collect()),
-            roles: vec![role],
-            member: Some("members/zhang.wei".to_owned()),
-        }
-    }
-
     pub(crate) fn token(&self, claims: &Claims) -> String {
         let minter = Minter::new(&self.keys.private_pem, &self.keys.kid, ISSUER, self.clock.clone()).unwrap();
-        minter.mint(claims, Duration::from_secs(600))
+        minter.mint(claims, Duration::from_mins(10))
     }
 
     pub(crate) fn channel(&self) -> Channel {
@@ -128,7 +129,7 @@ impl Harness {
 
     /// Returns a client of the administrator of the tenant "huadong".
     pub(crate) fn client(&self) -> Client {
-        let token = self.token(&self.claims(Role::Admin, &["huadong"]));
+        let token = self.token(&claims(Role::Admin, &["huadong"]));
         DeadLetterServiceClient::with_interceptor(self.channel(), Authorized::with_token(&token).unwrap())
     }
 
