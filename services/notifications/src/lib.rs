@@ -1,3 +1,5 @@
 //! reflex-notifications
 
 pub mod channels;
+pub mod domain;
+pub mod store;

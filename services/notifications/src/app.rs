@@ -1,0 +1,40 @@
+//! Use cases, one file each: what an RPC, an event or a loop makes happen, with the transaction it happens in.
+
+pub mod forget;
+pub mod inbox;
+pub mod notify;
+pub mod put_channel;
+pub mod put_template;
+pub mod send;
+pub mod send_loop;
+pub mod settings;
+pub mod watch_inbox;
+
+use std::sync::Arc;
+
+use reflex_events::RelayWake;
+use reflex_pg::Database;
+use reflex_runtime::{clock::SharedClock, ids::SharedIds};
+
+use crate::{domain::channel::EndpointRules, sealing::Sealer, wake::Wake};
+use settings::SettingsCache;
+
+/// What the use cases of the API need.
+pub struct App {
+    /// The service's database.
+    pub database: Database,
+    /// Tells when.
+    pub clock: SharedClock,
+    /// Gives events their ids.
+    pub ids: SharedIds,
+    /// Keeps channels' secrets.
+    pub sealer: Sealer,
+    /// Which addresses channels may have.
+    pub endpoint_rules: EndpointRules,
+    /// Words and ways of the tenants.
+    pub settings: Arc<SettingsCache>,
+    /// Wakes the relay after a commit with events in it.
+    pub relay_wake: RelayWake,
+    /// Wakes the senders after a channel changed.
+    pub sender_wake: Wake,
+}

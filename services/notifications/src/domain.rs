@@ -1,0 +1,30 @@
+//! Rules of telling people things: which words ([`template`], [`text`]), how much a channel may take ([`budget`]), what is
+//! merged ([`merge`]), when a failed message is tried again ([`retry`]), what a channel must look like ([`channel`]).
+//!
+//! Pure: no transport, no store, no clock.
+
+pub mod budget;
+pub mod channel;
+pub mod merge;
+pub mod message;
+pub mod retry;
+pub mod template;
+pub mod text;
+
+/// What is wrong with a field of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Path of the field, for example "template.body".
+    pub field: &'static str,
+    /// What is wrong, in one sentence.
+    pub description: String,
+}
+
+impl Problem {
+    fn new(field: &'static str, description: impl Into<String>) -> Self {
+        Self {
+            field,
+            description: description.into(),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! What the service listens to (facts of leads) and what it tells.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use prost::Message;
+use reflex_events::{Envelope, Handler, HandlerError, NewEvent};
+use reflex_proto::{leads::v1 as leads, notifications::v1 as notifications};
+use reflex_tenancy::TenantId;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    app::notify::{Facts, Notifier},
+    domain::{
+        message::{Class, DINGTALK, Notice, Value},
+        template::Key,
+    },
+    store::{attempts::Told, recipients::Change},
+    wake::Wake,
+};
+
+/// The stream of leads.
+pub const LEADS_STREAM: &str = "leads.v1";
+/// Our own stream.
+pub const STREAM: &str = "notifications.v1";
+/// Our name as a source of events and as a consumer group.
+pub const SERVICE: &str = "notifications";
+
+/// Applies the facts of leads.
+pub struct LeadEvents {
+    /// Makes the messages.
+    pub notifier: Arc<Notifier>,
+    /// Wakes the senders.
+    pub sender_wake: Wake,
+    /// Wakes those who watch inboxes.
+    pub inbox_wake: Wake,
+}
+
+impl Handler for LeadEvents {
+    async fn apply(&self, tx: &mut PgConnection, events: &[Envelope]) -> Result<(), HandlerError> {
+        let mut facts = Facts::default();
+        for event in events {
+            read(event, &mut facts)?;
+        }
+        Ok(self.notifier.notify(tx, facts).await?)
+    }
+
+    fn applied(&self) {
+        self.sender_wake.wake();
+        self.inbox_wake.wake();
+    }
+}
+
+/// Reads one event; kinds that tell nobody anything are passed over.
+fn read(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
+    match event.kind.as_str() {
+        "reflex.leads.v1.MemberChanged" => {
+            let changed: leads::MemberChanged = event.decode()?;
+            let member = member(&changed.member)?;
+            let change = Change {
+                time: event.time,
+                display_name: changed.display_name,
+                team: changed.team,
+                mobile: changed.mobile,
+                locale: changed.locale,
+                active: changed.active,
+            };
+            facts.changes.push(((event.tenant.clone(), member), change));
+        }
+        "reflex.leads.v1.LeadAssigned" => facts.notices.push(lead_assigned(event)?),
+        "reflex.leads.v1.LeadEscalated" => facts.notices.push(lead_escalated(event)?),
+        "reflex.leads.v1.ClaimExpired" => facts.notices.extend(claim_expired(event)?),
+        "reflex.leads.v1.LeadFirstContacted" => {
+            let contacted: leads::LeadFirstContacted = event.decode()?;
+            facts.stops.push((event.tenant.clone(), contacted.lead));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn lead_assigned(event: &Envelope) -> Result<Notice, HandlerError> {
+    let lead: leads::LeadAssigned = event.decode()?;
+    let recipient = member(&lead.owner)?;
+    let values = vec![
+        ("number", Value::Plain(lead.number)),
+        ("recipient", Value::Member(recipient.clone())),
+        ("company", Value::Typed(lead.company)),
+        ("contact_name", Value::Typed(lead.contact_name)),
+        ("product", Value::Typed(lead.product)),
+        ("territory", Value::Typed(lead.territory)),
+        ("source", Value::Typed(lead.source)),
+        ("claim_due_time", Value::Time(lead.claim_due_time.and_then(instant))),
+        ("contact_due_time", Value::Time(lead.contact_due_time.and_then(instant))),
+    ];
+    Ok(Notice {
+        by_dingtalk: true,
+        ..notice(event, lead.lead, recipient, Key::LeadAssigned, Class::Assignment, values)
+    })
+}
+
+fn lead_escalated(event: &Envelope) -> Result<Notice, HandlerError> {
+    let lead: leads::LeadEscalated = event.decode()?;
+    let recipient = member(&lead.recipient)?;
+    let owner = if lead.owner_display_name.is_empty() {
+        Value::Member(lead.owner)
+    } else {
+        Value::Plain(lead.owner_display_name)
+    };
+    let values = vec![
+        ("number", Value::Plain(lead.number)),
+        ("owner", owner),
+        ("recipient", Value::Member(recipient.clone())),
+        ("deputising_for", Value::Member(lead.deputising_for)),
+        ("company", Value::Typed(lead.company)),
+        ("product", Value::Typed(lead.product)),
+        ("contact_due_time", Value::Time(lead.contact_due_time.and_then(instant))),
+        ("step", Value::Plain(lead.step.to_string())),
+        ("step_count", Value::Plain(lead.step_count.to_string())),
+    ];
+    Ok(Notice {
+        // The inbox is told whatever the ladder says: it is the one channel that is always there.
+        by_dingtalk: lead.channels.iter().any(|channel| channel == DINGTALK),
+        ..notice(event, lead.lead, recipient, Key::LeadEscalated, Class::Escalation, values)
+    })
+}
+
+/// Nothing when the team has nobody who could be told.
+fn claim_expired(event: &Envelope) -> Result<Option<Notice>, HandlerError> {
+    let lead: leads::ClaimExpired = event.decode()?;
+    if lead.director.is_empty() {
+        return Ok(None);
+    }
+    let recipient = member(&lead.director)?;
+    let values = vec![
+        ("number", Value::Plain(lead.number)),
+        ("member", Value::Member(lead.member)),
+        ("recipient", Value::Member(recipient.clone())),
+        ("company", Value::Typed(lead.company)),
+    ];
+    Ok(Some(Notice {
+        by_dingtalk: true,
+        ..notice(event, lead.lead, recipient, Key::ClaimExpired, Class::Escalation, values)
+    }))
+}
+
+/// Builds a notice that goes to the inbox only.
+fn notice(
+    event: &Envelope,
+    subject: String,
+    recipient: String,
+    template: Key,
+    class: Class,
+    values: Vec<(&'static str, Value)>,
+) -> Notice {
+    Notice {
+        tenant: event.tenant.clone(),
+        cause_event: event.id,
+        traceparent: event.traceparent.clone(),
+        subject,
+        recipient,
+        template,
+        class,
+        by_dingtalk: false,
+        values,
+    }
+}
+
+fn member(name: &str) -> Result<String, HandlerError> {
+    match name.strip_prefix("members/") {
+        Some(id) if !id.is_empty() && id.len() <= 64 => Ok(name.to_owned()),
+        _ => Err(HandlerError::Rejected("the event names no member".to_owned())),
+    }
+}
+
+fn instant(time: prost_types::Timestamp) -> Option<Timestamp> {
+    Timestamp::new(time.seconds, time.nanos).ok()
+}
+
+/// When and why something is told; the rest of an event's envelope.
+#[derive(Debug, Clone)]
+pub struct Occasion {
+    /// Whose fact it is.
+    pub tenant: TenantId,
+    /// The event's id.
+    pub id: Uuid,
+    /// When it happened.
+    pub time: Timestamp,
+    /// Trace it belongs to.
+    pub traceparent: Option<String>,
+}
+
+/// A provider took a message.
+#[must_use]
+pub fn notification_sent(occasion: Occasion, told: &Told, channel: &str) -> NewEvent {
+    let sent = notifications::NotificationSent {
+        message: message_name(told.message),
+        recipient: told.recipient.clone(),
+        subject: told.subject.clone(),
+        channel: channel.to_owned(),
+    };
+    event(occasion, "reflex.notifications.v1.NotificationSent", told, &sent)
+}
+
+/// A message was given up.
+#[must_use]
+pub fn notification_failed(occasion: Occasion, told: &Told, channel: &str, reason: &str) -> NewEvent {
+    let failed = notifications::NotificationFailed {
+        message: message_name(told.message),
+        recipient: told.recipient.clone(),
+        subject: told.subject.clone(),
+        channel: channel.to_owned(),
+        reason: reason.to_owned(),
+    };
+    event(occasion, "reflex.notifications.v1.NotificationFailed", told, &failed)
+}
+
+/// A person confirmed a message.
+#[must_use]
+pub fn notification_acknowledged(occasion: Occasion, told: &Told) -> NewEvent {
+    let acknowledged = notifications::NotificationAcknowledged {
+        message: message_name(told.message),
+        recipient: told.recipient.clone(),
+        subject: told.subject.clone(),
+    };
+    event(occasion, "reflex.notifications.v1.NotificationAcknowledged", told, &acknowledged)
+}
+
+fn event(occasion: Occasion, kind: &'static str, told: &Told, data: &impl Message) -> NewEvent {
+    NewEvent {
+        tenant: occasion.tenant,
+        id: occasion.id,
+        kind,
+        // What is told about one lead keeps its order.
+        subject: told.subject.clone(),
+        time: occasion.time,
+        traceparent: occasion.traceparent,
+        causation_id: Some(told.cause_event),
+        data: data.encode_to_vec(),
+    }
+}
+
+fn message_name(id: Uuid) -> String {
+    format!("messages/{id}")
+}

@@ -1,0 +1,149 @@
+//! Secrets of channels at rest: encrypted with a key of the service's settings, bound to the row they belong to.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use chacha20poly1305::{
+    Key, KeyInit, XChaCha20Poly1305, XNonce,
+    aead::{Aead, Payload},
+};
+use rand::{TryRngCore, rngs::OsRng};
+use reflex_tenancy::TenantId;
+use secrecy::{ExposeSecret, SecretString};
+
+const NONCE_BYTES: usize = 24;
+
+/// Encrypts and decrypts (`XChaCha20-Poly1305`).
+#[derive(Clone)]
+pub struct Sealer {
+    cipher: XChaCha20Poly1305,
+}
+
+/// Which secret of which channel; a ciphertext moved to another row does not open.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// Whose channel.
+    pub tenant: &'a TenantId,
+    /// "channels/{channel}".
+    pub channel: &'a str,
+    /// "endpoint" or "secret".
+    pub part: &'static str,
+}
+
+/// A key is not usable, or a ciphertext was not made with it and for this place.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// The setting is wrong.
+    #[error("channels.key must be 32 bytes in base64, for example from `openssl rand -base64 32`")]
+    Key,
+    /// The machine has no randomness.
+    #[error("the machine gives no random bytes")]
+    Random,
+    /// The stored bytes do not open.
+    #[error("a stored secret of {0} does not open with the present channels.key")]
+    Sealed(String),
+}
+
+impl Sealer {
+    /// Makes a sealer from a key in base64.
+    ///
+    /// # Errors
+    /// [`SealError::Key`] when it is no such key.
+    pub fn new(key: &SecretString) -> Result<Self, SealError> {
+        let bytes = BASE64_STANDARD
+            .decode(key.expose_secret().trim())
+            .map_err(|_| SealError::Key)?;
+        let bytes: [u8; 32] = bytes.try_into().map_err(|_| SealError::Key)?;
+        Ok(Self {
+            cipher: XChaCha20Poly1305::new(Key::from_slice(&bytes)),
+        })
+    }
+
+    /// Encrypts a secret for its place.
+    ///
+    /// # Errors
+    /// [`SealError::Random`] when the machine has no randomness.
+    pub fn seal(&self, place: Place<'_>, secret: &str) -> Result<Vec<u8>, SealError> {
+        let mut sealed = vec![0; NONCE_BYTES];
+        OsRng.try_fill_bytes(&mut sealed).map_err(|_| SealError::Random)?;
+        let payload = Payload {
+            msg: secret.as_bytes(),
+            aad: &place.bytes(),
+        };
+        let ciphertext = self.cipher.encrypt(XNonce::from_slice(&sealed), payload);
+        sealed.extend(ciphertext.map_err(|_| SealError::Random)?);
+        Ok(sealed)
+    }
+
+    /// Decrypts what was sealed for this place.
+    ///
+    /// # Errors
+    /// [`SealError::Sealed`] for anything else.
+    pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<SecretString, SealError> {
+        let refused = || SealError::Sealed(place.channel.to_owned());
+        let (nonce, ciphertext) = sealed.split_at_checked(NONCE_BYTES).ok_or_else(refused)?;
+        let payload = Payload {
+            msg: ciphertext,
+            aad: &place.bytes(),
+        };
+        let opened = self.cipher.decrypt(XNonce::from_slice(nonce), payload);
+        let text = opened.ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        text.map(SecretString::from).ok_or_else(refused)
+    }
+}
+
+impl Place<'_> {
+    /// Tenant ids and channel names hold no NUL, so no two places have the same bytes.
+    fn bytes(&self) -> Vec<u8> {
+        format!("{}\0{}\0{}", self.tenant, self.channel, self.part).into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+    #[test]
+    fn a_secret_opens_in_its_own_place_only() {
+        let sealer = Sealer::new(&KEY.into()).unwrap();
+        let (huadong, huabei) = ("huadong".parse().unwrap(), "huabei".parse().unwrap());
+        let place = Place {
+            tenant: &huadong,
+            channel: "channels/a",
+            part: "secret",
+        };
+        let sealed = sealer.seal(place, "SEC密钥").unwrap();
+        assert_eq!(sealer.open(place, &sealed).unwrap().expose_secret(), "SEC密钥");
+        assert!(!sealed.windows(3).any(|window| window == b"SEC"));
+        assert_ne!(sealer.seal(place, "SEC密钥").unwrap(), sealed, "no two are alike");
+
+        let elsewhere = [
+            Place {
+                tenant: &huabei,
+                ..place
+            },
+            Place {
+                channel: "channels/b",
+                ..place
+            },
+            Place {
+                part: "endpoint",
+                ..place
+            },
+        ];
+        assert!(elsewhere.into_iter().all(|other| sealer.open(other, &sealed).is_err()));
+        for at in 0..sealed.len() {
+            let mut forged = sealed.clone();
+            forged[at] ^= 1;
+            assert!(sealer.open(place, &forged).is_err(), "changed at {at}");
+        }
+        assert!(sealer.open(place, &sealed[..NONCE_BYTES - 1]).is_err());
+    }
+
+    #[test]
+    fn only_whole_keys_are_taken() {
+        for key in ["", "not base64!", "c2hvcnQ=", &BASE64_STANDARD.encode([0; 33])] {
+            assert!(matches!(Sealer::new(&key.into()), Err(SealError::Key)), "{key:?}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! SQL of the service, one file per table or question. Every function takes the connection of a transaction that is bound
+//! to its tenants, except those of the worker role, which say so.
+
+pub mod attempts;
+pub mod channels;
+pub mod inbox;
+pub mod messages;
+pub mod recipients;
+pub mod reservations;
+pub mod retention;
+pub mod sending;
+pub mod stops;
+pub mod templates;
+
+use reflex_tenancy::TenantId;
+
+/// Schema of the service, besides those of the libraries it uses.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+fn tenant(text: &str) -> TenantId {
+    text.parse().expect("only valid tenants are written")
+}

@@ -1,0 +1,87 @@
+//! Budget that is spent, shared by all replicas. Read and written under the lock of the channel's row.
+
+use jiff::Timestamp;
+use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
+use reflex_pg::DbError;
+use reflex_tenancy::TenantId;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// Reservations that count.
+#[derive(Debug, Clone, Copy)]
+pub struct Held {
+    /// How many.
+    pub count: i64,
+    /// When the first of them ends.
+    pub first_release: Option<Timestamp>,
+}
+
+/// Forgets reservations that are over and returns what the others are.
+///
+/// # Errors
+/// When the database fails.
+pub async fn held(tx: &mut PgConnection, tenant: &TenantId, channel: &str, now: Timestamp) -> Result<Held, DbError> {
+    let (count, first_release): (i64, Option<SqlTimestamp>) = sqlx::query_as(
+        "with over as (
+             delete from channel_reservations where tenant_id = $1 and channel = $2 and release_time <= $3
+         )
+         select count(*), min(release_time) from channel_reservations
+         where tenant_id = $1 and channel = $2 and release_time > $3",
+    )
+    .bind(tenant.as_str())
+    .bind(channel)
+    .bind(now.to_sqlx())
+    .fetch_one(tx)
+    .await?;
+    Ok(Held {
+        count,
+        first_release: first_release.map(SqlTimestamp::to_jiff),
+    })
+}
+
+/// Reserves one message until `release_time`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn add(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    channel: &str,
+    reservation: Uuid,
+    release_time: Timestamp,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "insert into channel_reservations (tenant_id, channel, reservation, release_time) values ($1, $2, $3, $4)",
+    )
+    .bind(tenant.as_str())
+    .bind(channel)
+    .bind(reservation)
+    .bind(release_time.to_sqlx())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Says when a reservation ends, now that the provider has answered.
+///
+/// # Errors
+/// When the database fails.
+pub async fn settle(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    channel: &str,
+    reservation: Uuid,
+    release_time: Timestamp,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "insert into channel_reservations (tenant_id, channel, reservation, release_time) values ($1, $2, $3, $4)
+         on conflict (tenant_id, channel, reservation) do update set release_time = excluded.release_time",
+    )
+    .bind(tenant.as_str())
+    .bind(channel)
+    .bind(reservation)
+    .bind(release_time.to_sqlx())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
