@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     /// Permissions that handlers ask for beyond the one of their method.
-    const ASKED_BY_HANDLERS: [&str; 2] = ["inbox.read_others", "leads.read_contact"];
+    const ASKED_BY_HANDLERS: [&str; 3] = ["inbox.read_others", "leads.act_for_others", "leads.read_contact"];
 
     fn services() -> BTreeSet<&'static str> {
         let service_of = |path: &'static str| path[1..].split('/').next().expect("a path names its service");

@@ -41,6 +41,8 @@ create table leads (
     claim_due_time timestamptz,
     contact_due_time timestamptz,
     due_provisional boolean not null default false,
+    -- Whether a call counts as the first contact only once the needs screening form is complete.
+    require_screening boolean not null default false,
     close_time timestamptz,
     outcome text collate "C",
     traceparent text,

@@ -23,6 +23,8 @@ pub mod lead;
 pub mod leave;
 pub mod masking;
 pub mod member;
+pub mod member_change;
+pub mod member_file;
 pub mod names;
 pub mod new_lead;
 pub mod routing;

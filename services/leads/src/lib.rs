@@ -1,3 +1,136 @@
 //! Leads: from a form to the person who calls.
+//!
+//! Reading order: [`domain`] (the rules, pure), `app` (one file a use case; `app::intake` is the loop that routes),
+//! `store` (SQL), `grpc` (parse, call, convert), [`events`] (what is told), [`setup`] (what a tenant has set up, cached).
 
+mod app;
+mod config;
+mod convert;
 pub mod domain;
+mod error;
+pub mod events;
+mod grpc;
+pub mod setup;
+mod store;
+
+use std::sync::Arc;
+
+use reflex_events::RelayWake;
+use reflex_host::{AuthConfig, Environment, Foundation, FoundationConfig, Program, Schema, ServerConfig};
+use reflex_pg::batcher::batcher;
+use reflex_rpc::{page::PageTokens, readiness::Readiness};
+use reflex_runtime::telemetry::TelemetryConfig;
+use reflex_timers::{TIMER_SHARDS, TimerLoop, TimerWake};
+use secrecy::ExposeSecret;
+use sqlx::migrate::Migrator;
+use tokio::net::TcpListener;
+
+use crate::{
+    app::{App, IntakeWake, capture_lead::CaptureBatches, fire_timers::LeadTimers, intake::Intake},
+    setup::Setups,
+    store::reroute::INTAKE_SHARDS,
+};
+
+pub use config::{Config, DEFAULTS};
+pub use error::Error;
+
+static OWN_MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// The schema of this service.
+pub const SCHEMA: Schema = Schema {
+    parts: &[
+        &reflex_pg::migrate::MIGRATIONS,
+        &reflex_events::MIGRATIONS,
+        &reflex_timers::MIGRATIONS,
+        &OWN_MIGRATIONS,
+    ],
+};
+
+/// The service as a program.
+pub struct Leads;
+
+impl Program for Leads {
+    type Config = Config;
+    const NAME: &'static str = "reflex-leads";
+    const ENV_PREFIX: &'static str = "REFLEX_LEADS";
+    const DEFAULTS: &'static str = DEFAULTS;
+
+    fn schema() -> Schema {
+        SCHEMA
+    }
+
+    fn common(config: &Config) -> (FoundationConfig, ServerConfig, AuthConfig, TelemetryConfig) {
+        (
+            config.foundation(),
+            config.server.clone(),
+            config.auth.clone(),
+            config.telemetry.clone(),
+        )
+    }
+
+    async fn serve(config: Config, environment: Environment, listener: TcpListener) -> anyhow::Result<Readiness> {
+        let foundation = Foundation::open(&config.foundation(), SCHEMA, environment).await?;
+        serve(&config, &foundation, listener, TimerWake::default()).await
+    }
+}
+
+/// Starts the service on an open foundation: its loops, then its server. `timers` wakes its timer loop, for tests that
+/// move their clock.
+///
+/// # Errors
+/// When a setting cannot be used.
+pub async fn serve(
+    config: &Config,
+    foundation: &Foundation,
+    listener: TcpListener,
+    timers: TimerWake,
+) -> anyhow::Result<Readiness> {
+    let environment = &foundation.environment;
+    let relay: RelayWake = foundation.relay.clone();
+    let intake = IntakeWake::default();
+    let (captures, capture_loop) = batcher(
+        config.capture_queue,
+        config.capture_batch,
+        CaptureBatches {
+            db: foundation.db.clone(),
+            clock: environment.clock.clone(),
+            ids: environment.ids.clone(),
+            relay: relay.clone(),
+            intake: intake.clone(),
+        },
+    );
+    let app = Arc::new(App {
+        db: foundation.db.clone(),
+        clock: environment.clock.clone(),
+        ids: environment.ids.clone(),
+        relay,
+        intake,
+        timers: timers.clone(),
+        setups: Setups::new(environment.clock.clone()),
+        pages: PageTokens::new(config.page_token_key.expose_secret().as_bytes()),
+        captures,
+    });
+    environment
+        .tasks
+        .spawn("capture-leads", capture_loop.run(environment.tasks.stop()));
+    foundation.spawn_shards("intake", INTAKE_SHARDS, Intake::new(Arc::clone(&app)));
+    let timer_loop = TimerLoop::new(
+        foundation.db.clone(),
+        environment.clock.clone(),
+        LeadTimers(Arc::clone(&app)),
+        timers,
+    );
+    foundation.spawn_shards("timers", TIMER_SHARDS, timer_loop);
+    foundation.spawn_relay("leads", events::STREAM);
+    let readiness = foundation
+        .spawn_server(
+            "leads",
+            &config.server,
+            listener,
+            grpc::routes(&app),
+            grpc::SERVICES,
+            grpc::PACKAGES,
+        )
+        .await;
+    Ok(readiness)
+}

@@ -23,6 +23,9 @@ pub struct Ladder {
     pub contact_within: Duration,
     /// Whether times are wall time instead of working time.
     pub wall_clock: bool,
+    /// Whether a call counts as the first contact only once the needs screening form (需求初筛表) is complete.
+    #[serde(default)]
+    pub require_screening: bool,
     /// The steps, in order.
     pub steps: Vec<Step>,
 }
@@ -111,6 +114,8 @@ pub struct RawLadder {
     pub contact_within: Duration,
     /// Whether times are wall time.
     pub wall_clock: bool,
+    /// Whether a call counts only once the needs screening form is complete.
+    pub require_screening: bool,
     /// The steps.
     pub steps: Vec<RawStep>,
 }
@@ -166,6 +171,7 @@ impl Ladder {
                 product,
                 contact_within: raw.contact_within,
                 wall_clock: raw.wall_clock,
+                require_screening: raw.require_screening,
                 steps,
             }),
             _ => Err(violations.into_vec()),
@@ -185,6 +191,7 @@ impl Ladder {
             product: None,
             contact_within: Duration::from_hours(4),
             wall_clock: false,
+            require_screening: false,
             steps: vec![
                 step(Audience::Owner, &[Channel::Inbox]),
                 step(Audience::Supervisor, &[Channel::DingTalk]),
@@ -258,6 +265,7 @@ mod tests {
             product: "products/ortho".into(),
             contact_within: Duration::from_hours(2),
             wall_clock: true,
+            require_screening: false,
             steps: vec![
                 step(0, Audience::Owner, "inbox"),
                 step(30, Audience::Supervisor, "dingtalk"),
@@ -335,6 +343,7 @@ mod tests {
             product: String::new(),
             contact_within: ladder.contact_within,
             wall_clock: ladder.wall_clock,
+            require_screening: ladder.require_screening,
             steps: ladder.steps.iter().map(raw_step).collect(),
         };
         assert_eq!(Ladder::parse(&raw), Ok(ladder.clone()));

@@ -1,0 +1,68 @@
+//! Use cases, one file each; they own the transactions.
+
+pub(crate) mod capture_lead;
+pub(crate) mod change_setup;
+pub(crate) mod claim_lead;
+pub(crate) mod close_lead;
+pub(crate) mod explain_assignment;
+pub(crate) mod fire_timers;
+pub(crate) mod get_lead;
+pub(crate) mod import_members;
+pub(crate) mod intake;
+pub(crate) mod list_directory;
+pub(crate) mod paging;
+pub(crate) mod put_calendar;
+pub(crate) mod put_form;
+pub(crate) mod put_ladder;
+pub(crate) mod put_leave;
+pub(crate) mod put_member;
+pub(crate) mod put_routing_policy;
+pub(crate) mod put_team;
+pub(crate) mod put_territory;
+pub(crate) mod recompute;
+pub(crate) mod record_follow_up;
+pub(crate) mod rehome;
+
+use std::sync::Arc;
+
+use reflex_events::RelayWake;
+use reflex_pg::{Database, batcher::Batcher};
+use reflex_rpc::page::PageTokens;
+use reflex_runtime::{clock::SharedClock, ids::SharedIds};
+use reflex_tenancy::TenantId;
+use reflex_timers::TimerWake;
+use tokio::sync::Notify;
+
+use crate::{
+    setup::Setups,
+    store::reroute::{INTAKE_SHARDS, intake_shard},
+};
+
+/// What every use case needs; shared by all requests and loops.
+pub struct App {
+    pub(crate) db: Database,
+    pub(crate) clock: SharedClock,
+    pub(crate) ids: SharedIds,
+    pub(crate) relay: RelayWake,
+    pub(crate) intake: IntakeWake,
+    pub(crate) timers: TimerWake,
+    pub(crate) setups: Setups,
+    pub(crate) pages: PageTokens,
+    pub(crate) captures: Batcher<capture_lead::Capture, capture_lead::Outcome>,
+}
+
+/// Wakes the intake loops of this process after a commit that gave them work; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct IntakeWake(Arc<[Notify; INTAKE_SHARDS as usize]>);
+
+impl IntakeWake {
+    /// Wakes the loop that works for a tenant; a wake that finds it busy is kept for when it looks next.
+    pub(crate) fn wake(&self, tenant: &TenantId) {
+        self.shard(intake_shard(tenant)).notify_one();
+    }
+
+    /// Returns what the loop of a shard waits on.
+    pub(crate) fn shard(&self, shard: i16) -> &Notify {
+        &self.0[usize::from(shard.unsigned_abs()) % self.0.len()]
+    }
+}

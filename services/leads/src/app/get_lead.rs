@@ -1,0 +1,93 @@
+//! Showing leads, contact details only to who may see them.
+
+use reflex_proto::leads::v1::{GetLeadResponse, Lead, ListLeadsRequest, ListLeadsResponse};
+use reflex_rpc::{identity::Caller, page};
+use reflex_tenancy::TenantSet;
+use uuid::Uuid;
+
+use super::{App, claim_lead::lead_name};
+use crate::{
+    convert,
+    domain::{
+        ids::{InvalidName, ResourceId},
+        masking,
+    },
+    error::Error,
+    store::leads::{self, Filter, LeadRow},
+};
+
+const DEFAULT_PAGE: i32 = 50;
+const LARGEST_PAGE: i32 = 1_000;
+
+impl App {
+    /// Returns one lead.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn get_lead(&self, caller: &Caller, name: &str) -> Result<GetLeadResponse, Error> {
+        let id = lead_name("name", name)?;
+        let mut tx = self.db.begin("get_lead", &TenantSet::one(&caller.tenant)).await?;
+        Ok(GetLeadResponse {
+            lead: Some(self.shown(&mut tx, caller, id).await?),
+        })
+    }
+
+    /// Lists leads, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Violations`] for an unknown filter, [`Error::Refused`] for a page token of another query.
+    pub async fn list_leads(&self, caller: &Caller, request: &ListLeadsRequest) -> Result<ListLeadsResponse, Error> {
+        let filter = Filter {
+            state: convert::state_filter("state", request.state).map_err(|violation| vec![violation])?,
+            owner: optional("owner", &request.owner)?,
+            team: optional("team", &request.team)?,
+            number: parse_number(&request.number)?,
+        };
+        let size = page::page_size(request.page_size, DEFAULT_PAGE, LARGEST_PAGE)?;
+        let query = ("leads", caller.tenant.as_str(), &filter);
+        let before: Option<Uuid> = self.pages.decode(&query, &request.page_token)?;
+        let mut tx = self.db.begin("list_leads", &TenantSet::one(&caller.tenant)).await?;
+        let mut rows = leads::list(&mut tx, &caller.tenant, &filter, before, size + 1).await?;
+        let more = rows.len() as u64 > size.unsigned_abs();
+        rows.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+        let next_page_token = match rows.last() {
+            Some(last) if more => self.pages.encode(&query, &last.lead_id),
+            _ => String::new(),
+        };
+        Ok(ListLeadsResponse {
+            leads: rows.iter().map(|row| show(row, caller)).collect(),
+            next_page_token,
+        })
+    }
+}
+
+/// Converts a lead to what the caller may see of it.
+pub(crate) fn show(row: &LeadRow, caller: &Caller) -> Lead {
+    let mut lead = row.to_message();
+    if !caller.may("leads.read_contact") {
+        lead.phone = masking::mask_phone(&lead.phone);
+        lead.email = masking::mask_email(&lead.email);
+    }
+    lead
+}
+
+/// Parses a resource name that may be empty.
+fn optional<Id: ResourceId>(field: &str, name: &str) -> Result<Option<Id>, Error> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    name.parse()
+        .map(Some)
+        .map_err(|error: InvalidName| Error::invalid(field, error.to_string()))
+}
+
+fn parse_number(text: &str) -> Result<Option<i64>, Error> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let digits = text.strip_prefix('L').unwrap_or(text);
+    digits
+        .parse()
+        .map(Some)
+        .map_err(|_| Error::invalid("number", "must be a lead's number, for example \"L000123\""))
+}

@@ -1,0 +1,236 @@
+//! The intake loop: takes new and waiting leads in order, decides, and starts their clocks; one transaction a tenant's
+//! batch.
+//!
+//! Everything between reading and writing is a pure fold over a snapshot ([`route_batch`]).
+
+mod effects;
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use opentelemetry::{KeyValue, metrics::Histogram};
+use reflex_pg::{
+    DbError,
+    lease::{Hold, ShardWorker},
+};
+use reflex_runtime::telemetry;
+use reflex_tenancy::{TenantId, TenantSet};
+use sqlx::PgConnection;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use self::effects::Effects;
+use super::App;
+use crate::{
+    domain::{
+        assign::{LeadFacts, Snapshot, route_batch},
+        decision::{Decision, Outcome, Trigger},
+        ids::{MemberId, ResourceId},
+    },
+    setup::Setup,
+    store::{
+        intake::{self, Standings, Work},
+        leads::LeadRow,
+    },
+};
+
+/// The safety net for what other replicas captured.
+const POLL: Duration = Duration::from_millis(50);
+/// Waiting leads looked at together.
+const PAGE: i64 = 500;
+
+/// Routes the leads of a shard of tenants.
+pub(crate) struct Intake {
+    app: Arc<App>,
+    batch_sizes: Histogram<u64>,
+}
+
+impl Intake {
+    pub(crate) fn new(app: Arc<App>) -> Self {
+        let batch_sizes = telemetry::meter().u64_histogram("intake.batch.size").build();
+        Self { app, batch_sizes }
+    }
+
+    /// Does one round of work and returns whether there was any that could be done.
+    async fn round(&self, hold: &Hold) -> Result<bool, DbError> {
+        let work = intake::list_work(&self.app.db.worker, hold.index()).await?;
+        let mut tenants: Vec<&str> = work.iter().map(|item| item.tenant_id.as_str()).collect();
+        tenants.sort_unstable();
+        tenants.dedup();
+        let mut done = false;
+        for tenant_id in tenants {
+            let tenant: TenantId = tenant_id.parse().expect("only valid tenants are stored");
+            let items: Vec<&Work> = work.iter().filter(|item| item.tenant_id == tenant_id).collect();
+            match self.route_tenant(hold, &tenant, &items).await {
+                Ok(()) => done = true,
+                Err(error @ (DbError::LeaseLost | DbError::Unavailable(_))) => return Err(error),
+                // One tenant's trouble must not keep the others' leads waiting.
+                Err(error) => {
+                    let cause = std::error::Error::source(&error).map(ToString::to_string);
+                    warn!(%tenant, %error, cause, "a tenant's leads could not be routed, will go on");
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    async fn route_tenant(&self, hold: &Hold, tenant: &TenantId, items: &[&Work]) -> Result<(), DbError> {
+        let app = &self.app;
+        let mut tx = app.db.begin_held("route_leads", &TenantSet::one(tenant), hold).await?;
+        // Read before the reasons are looked at: whoever freed capacity that is seen here left a reason as well.
+        let standings = intake::get_standings(&mut tx, tenant).await?;
+        let setup = app.setups.at(&mut tx, tenant, standings.setup_version).await?;
+        let mut batch = Batch::new(tenant, &setup, standings, app);
+
+        for item in items.iter().filter(|item| item.reroute.is_some()) {
+            batch.effects.changes.reroutes.extend(item.reroute);
+            let trigger = item
+                .trigger
+                .as_deref()
+                .and_then(Trigger::find)
+                .unwrap_or(Trigger::DirectoryChanged);
+            if let Some(lead) = item.lead_id {
+                let leads = intake::list_leads_for_update(&mut tx, tenant, "queued", &[lead]).await?;
+                batch.route(&mut tx, leads, trigger).await?;
+            } else {
+                batch.route_waiting(&mut tx, item.team.as_deref(), trigger).await?;
+            }
+        }
+        let new: Vec<Uuid> = items
+            .iter()
+            .filter(|item| item.reroute.is_none())
+            .filter_map(|item| item.lead_id)
+            .collect();
+        if !new.is_empty() {
+            let leads = intake::list_leads_for_update(&mut tx, tenant, "captured", &new).await?;
+            batch.route(&mut tx, leads, Trigger::Captured).await?;
+        }
+        let routed = batch.effects.changes.moves.len();
+        batch.effects.save(&mut tx, app.clock.now()).await?;
+        tx.commit().await?;
+        app.relay.wake();
+        self.batch_sizes
+            .record(routed as u64, &[KeyValue::new("tenant", tenant.to_string())]);
+        Ok(())
+    }
+}
+
+/// A tenant's leads that are routed together.
+struct Batch<'a> {
+    tenant: &'a TenantId,
+    snapshot: Snapshot,
+    effects: Effects<'a>,
+    /// Leads that were looked at, so that two reasons do not route one twice.
+    seen: HashSet<Uuid>,
+    app: &'a App,
+}
+
+impl<'a> Batch<'a> {
+    fn new(tenant: &'a TenantId, setup: &'a Setup, standings: Standings, app: &'a App) -> Self {
+        let snapshot = Snapshot {
+            directory: Arc::clone(&setup.directory),
+            policy: setup.policy.clone(),
+            leaves: Arc::clone(&setup.leaves),
+            open_leads: standings.open_leads,
+            turns: standings.turns,
+            account_owners: std::collections::HashMap::new(),
+        };
+        let effects = Effects::new(tenant, setup, &app.ids, app.clock.now());
+        Self {
+            tenant,
+            snapshot,
+            effects,
+            seen: HashSet::new(),
+            app,
+        }
+    }
+
+    /// Looks at the leads that wait, oldest first, as long as looking helps.
+    async fn route_waiting(
+        &mut self,
+        tx: &mut PgConnection,
+        team: Option<&str>,
+        trigger: Trigger,
+    ) -> Result<(), DbError> {
+        let mut skip = 0;
+        loop {
+            let leads = intake::list_waiting_for_update(tx, self.tenant, team, PAGE, skip).await?;
+            let found = i64::try_from(leads.len()).unwrap_or(i64::MAX);
+            let placed = self.route(tx, leads, trigger).await?;
+            // A whole page of which nobody could be placed: what waits behind it waits for the same people.
+            if found < PAGE || placed == 0 {
+                return Ok(());
+            }
+            skip += PAGE;
+        }
+    }
+
+    /// Decides about leads in order, and returns how many got an owner.
+    async fn route(
+        &mut self,
+        tx: &mut PgConnection,
+        mut leads: Vec<LeadRow>,
+        trigger: Trigger,
+    ) -> Result<usize, DbError> {
+        leads.retain(|lead| self.seen.insert(lead.lead_id));
+        let accounts: Vec<&str> = leads
+            .iter()
+            .map(|lead| lead.account.as_str())
+            .filter(|account| !account.is_empty())
+            .collect();
+        for (account, owner) in intake::list_account_owners(tx, self.tenant, &accounts).await? {
+            self.snapshot.account_owners.entry(account).or_insert(owner);
+        }
+        let facts: Vec<LeadFacts> = leads.iter().map(|lead| facts(lead, trigger)).collect();
+        let decisions = route_batch(&facts, &mut self.snapshot, self.app.clock.now());
+        let mut placed = 0;
+        for ((lead, facts), decision) in leads.iter().zip(&facts).zip(&decisions) {
+            placed += usize::from(matches!(decision.outcome, Outcome::Assigned { .. }));
+            if changes_something(lead, decision) {
+                self.effects.add(lead, facts, decision);
+            }
+        }
+        Ok(placed)
+    }
+}
+
+fn facts(lead: &LeadRow, trigger: Trigger) -> LeadFacts {
+    LeadFacts {
+        territory: lead.territory.clone(),
+        product: lead.product.clone(),
+        account: lead.account.clone(),
+        trigger,
+        previous_owner: lead.previous_owner.as_deref().and_then(|id| MemberId::from_id(id).ok()),
+    }
+}
+
+/// Tells a decision from one that only says again why the lead waits.
+fn changes_something(lead: &LeadRow, decision: &Decision) -> bool {
+    match &decision.outcome {
+        Outcome::Assigned { .. } => true,
+        Outcome::Queued { reason, team } => {
+            lead.queue_reason.as_deref() != Some(reason.as_str()) || lead.team() != *team
+        }
+    }
+}
+
+impl ShardWorker for Intake {
+    async fn work(&self, hold: Hold, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.round(&hold).await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(DbError::LeaseLost) => {
+                    info!(shard = hold.shard(), "another replica routes now");
+                    return;
+                }
+                Err(error) => warn!(shard = hold.shard(), %error, "routing failed, will go on"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.app.intake.shard(hold.index()).notified() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+}

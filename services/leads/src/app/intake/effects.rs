@@ -1,0 +1,324 @@
+//! What decisions do, gathered over a batch and written together: rows, clocks, facts.
+
+use jiff::Timestamp;
+use prost::Message;
+use reflex_events::NewEvent;
+use reflex_pg::DbError;
+use reflex_proto::leads::v1::{LeadAssigned, LeadQueued, RoutingDecision, routing_decision};
+use reflex_runtime::{ids::SharedIds, telemetry};
+use reflex_tenancy::TenantId;
+use reflex_timers::Timer;
+use serde::Serialize;
+use sqlx::PgConnection;
+use tracing::info_span;
+
+use crate::{
+    app::{
+        fire_timers::{CLAIM_DUE, ClaimFuse, LADDER_STEP, LadderStep},
+        recompute::{By, ClockStart},
+    },
+    convert,
+    domain::{
+        assign::LeadFacts,
+        decision::{Decision, Outcome},
+        due,
+        ids::{CalendarId, LeadId, MemberId, TeamId},
+        lead::State,
+    },
+    events::{self, Facts},
+    setup::Setup,
+    store::{
+        intake::{self, Changes, Move},
+        leads::LeadRow,
+    },
+};
+
+/// What a batch of decisions does.
+pub(super) struct Effects<'a> {
+    tenant: &'a TenantId,
+    setup: &'a Setup,
+    ids: &'a SharedIds,
+    now: Timestamp,
+    pub(super) changes: Changes,
+    timers: Vec<Timer>,
+    facts: Vec<NewEvent>,
+}
+
+/// By when a lead must be claimed and called.
+#[derive(Default)]
+struct Dues {
+    claim: Option<Timestamp>,
+    contact: Option<Timestamp>,
+    provisional: bool,
+    require_screening: bool,
+}
+
+impl<'a> Effects<'a> {
+    pub(super) fn new(tenant: &'a TenantId, setup: &'a Setup, ids: &'a SharedIds, now: Timestamp) -> Self {
+        Self {
+            tenant,
+            setup,
+            ids,
+            now,
+            changes: Changes::default(),
+            timers: Vec::new(),
+            facts: Vec::new(),
+        }
+    }
+
+    /// Adds what one decision does.
+    pub(super) fn add(&mut self, lead: &LeadRow, sent: &LeadFacts, decision: &Decision) {
+        // A span of its own, though the batch shares its work: the lead's trace shows when and how it was routed.
+        let span = info_span!("route_lead", lead.id = %lead.lead_id);
+        if let Some(traceparent) = &lead.traceparent {
+            telemetry::set_parent(&span, traceparent);
+        }
+        let traceparent = span
+            .in_scope(telemetry::current_traceparent)
+            .or_else(|| lead.traceparent.clone());
+
+        let dues = self.start_clocks(lead, decision, traceparent.as_deref());
+        let (state, owner, team, queue_reason) = match &decision.outcome {
+            Outcome::Assigned { owner, team, .. } => {
+                let called = lead.first_contact_time.is_some();
+                let state = if called { State::Contacted } else { State::Assigned };
+                (state, Some(owner.clone()), Some(team.clone()), None)
+            }
+            Outcome::Queued { reason, team } => (State::Queued, None, team.clone(), Some(reason.as_str())),
+        };
+        self.tell(lead, decision, &dues, traceparent);
+        if let Some(owner) = &owner {
+            *self.changes.loads.entry(owner.clone()).or_default() += 1;
+            if let Some(taken) = &decision.turn {
+                self.changes
+                    .turns
+                    .insert((taken.group.clone(), owner.clone()), taken.turn);
+            }
+            if decision.opens_account {
+                self.changes.accounts.insert(sent.account.clone(), owner.clone());
+            }
+        }
+        self.changes.moves.push(Move {
+            lead: LeadId(lead.lead_id),
+            decision_id: self.ids.next(),
+            decision: on_record(decision).encode_to_vec(),
+            state: state.as_str(),
+            owner,
+            team,
+            queue_reason,
+            claim_due: dues.claim,
+            contact_due: dues.contact,
+            provisional: dues.provisional,
+            require_screening: dues.require_screening,
+        });
+    }
+
+    /// Writes everything that was added.
+    pub(super) async fn save(self, tx: &mut PgConnection, now: Timestamp) -> Result<(), DbError> {
+        if self.changes.moves.is_empty() && self.changes.reroutes.is_empty() {
+            return Ok(());
+        }
+        intake::save(tx, self.tenant, &self.changes, now).await?;
+        reflex_timers::set(tx, &self.timers).await?;
+        reflex_events::outbox::push(tx, &self.facts).await
+    }
+
+    /// Starts the claim fuse of a new owner, and the ladder once in a lead's life.
+    fn start_clocks(&mut self, lead: &LeadRow, decision: &Decision, traceparent: Option<&str>) -> Dues {
+        let mut dues = Dues {
+            provisional: lead.due_provisional,
+            ..Dues::default()
+        };
+        if lead.first_contact_time.is_some() {
+            return dues;
+        }
+        let (owner, team) = match &decision.outcome {
+            Outcome::Assigned { owner, team, .. } => (Some(owner), Some(team)),
+            Outcome::Queued { team, .. } => (None, team.as_ref()),
+        };
+        if let Some(owner) = owner {
+            self.start_fuse(lead, owner, &mut dues, traceparent);
+        }
+        if lead.contact_due_time.is_none() {
+            self.start_ladder(lead, team, decision, &mut dues, traceparent);
+        }
+        dues
+    }
+
+    fn start_fuse(&mut self, lead: &LeadRow, owner: &MemberId, dues: &mut Dues, traceparent: Option<&str>) {
+        let Some(policy) = &self.setup.policy else { return };
+        let by = if policy.spec().claim_wall_clock {
+            By::Wall
+        } else {
+            By::Member(owner.clone())
+        };
+        let clock = ClockStart {
+            start: self.now,
+            run: policy.spec().claim_within,
+            by,
+        };
+        // A calendar without open time for decades: nobody can be late by it.
+        let Ok(due) = clock.due(self.setup) else { return };
+        dues.claim = Some(due.at);
+        dues.provisional |= due.provisional;
+        let fencing_token = lead.fencing_token + 1;
+        let fuse = ClaimFuse {
+            lead: LeadId(lead.lead_id),
+            fencing_token,
+            clock,
+        };
+        self.set_timer(
+            CLAIM_DUE,
+            format!("{}/{fencing_token}", fuse.lead),
+            due.at,
+            &fuse,
+            traceparent,
+        );
+    }
+
+    fn start_ladder(
+        &mut self,
+        lead: &LeadRow,
+        team: Option<&TeamId>,
+        decision: &Decision,
+        dues: &mut Dues,
+        traceparent: Option<&str>,
+    ) {
+        let ladder = self.setup.ladders.choose(&decision.trace.product_path);
+        let calendar = self.calendar_of(team);
+        let start = lead.create_time.to_jiff();
+        let Ok(plan) = due::plan(ladder, self.setup.calendar(&calendar), start) else {
+            return;
+        };
+        dues.contact = Some(plan.contact_due);
+        dues.provisional |= plan.provisional;
+        dues.require_screening = ladder.require_screening;
+        let step_count = i16::try_from(plan.steps.len()).unwrap_or(i16::MAX);
+        for (planned, step) in plan.steps.into_iter().zip(&ladder.steps) {
+            let by = if ladder.wall_clock {
+                By::Wall
+            } else {
+                By::Calendar(calendar.clone())
+            };
+            let payload = LadderStep {
+                lead: LeadId(lead.lead_id),
+                step: planned.number,
+                step_count,
+                audience: planned.audience,
+                channels: planned.channels,
+                after: step.after,
+                clock: ClockStart {
+                    start,
+                    run: ladder.contact_within + step.after,
+                    by,
+                },
+            };
+            let key = format!("{}/{}", payload.lead, planned.number);
+            self.set_timer(LADDER_STEP, key, planned.due, &payload, traceparent);
+        }
+    }
+
+    /// Returns the calendar of a team, or of the nearest team above that has one, or the tenant's.
+    fn calendar_of(&self, team: Option<&TeamId>) -> CalendarId {
+        let teams = team.map(|team| self.setup.directory.teams_up(team)).unwrap_or_default();
+        let own = teams.into_iter().find_map(|team| team.calendar.clone());
+        own.unwrap_or_else(CalendarId::default_of_tenant)
+    }
+
+    fn set_timer(
+        &mut self,
+        kind: &str,
+        key: String,
+        due_time: Timestamp,
+        payload: &impl Serialize,
+        traceparent: Option<&str>,
+    ) {
+        self.timers.push(Timer {
+            tenant: self.tenant.clone(),
+            kind: kind.to_owned(),
+            key,
+            due_time,
+            payload: serde_json::to_value(payload).expect("plain data becomes JSON"),
+            traceparent: traceparent.map(str::to_owned),
+        });
+    }
+
+    fn tell(&mut self, lead: &LeadRow, decision: &Decision, dues: &Dues, traceparent: Option<String>) {
+        let id = LeadId(lead.lead_id);
+        let facts = Facts {
+            tenant: self.tenant,
+            ids: self.ids,
+            time: self.now,
+        };
+        let fact = match &decision.outcome {
+            Outcome::Assigned { owner, team, .. } => {
+                let contact_due = lead
+                    .contact_due_time
+                    .map(jiff_sqlx::Timestamp::to_jiff)
+                    .or(dues.contact);
+                let message = LeadAssigned {
+                    lead: id.to_string(),
+                    number: lead.number_text(),
+                    owner: owner.to_string(),
+                    team: team.to_string(),
+                    company: lead.company.clone(),
+                    contact_name: lead.contact_name.clone(),
+                    product: lead.product.clone(),
+                    territory: lead.territory.clone(),
+                    source: lead.source.clone(),
+                    fencing_token: lead.fencing_token + 1,
+                    trigger: decision.trace.trigger.as_str().into(),
+                    capture_time: Some(convert::timestamp(lead.create_time.to_jiff())),
+                    assign_time: Some(convert::timestamp(self.now)),
+                    claim_due_time: dues.claim.map(convert::timestamp),
+                    contact_due_time: contact_due.map(convert::timestamp),
+                };
+                facts.fact(events::LEAD_ASSIGNED, id, traceparent, &message)
+            }
+            Outcome::Queued { reason, team } => {
+                let message = LeadQueued {
+                    lead: id.to_string(),
+                    number: lead.number_text(),
+                    reason: reason.as_str().into(),
+                    team: team.as_ref().map(ToString::to_string).unwrap_or_default(),
+                };
+                facts.fact(events::LEAD_QUEUED, id, traceparent, &message)
+            }
+        };
+        self.facts.push(fact);
+    }
+}
+
+/// Converts a decision to the message that is kept and shown.
+fn on_record(decision: &Decision) -> RoutingDecision {
+    let trace = &decision.trace;
+    let (team, chosen, reason) = match &decision.outcome {
+        Outcome::Assigned { owner, team, chosen_by } => (Some(team), owner.to_string(), chosen_by.as_str()),
+        Outcome::Queued { reason, team } => (team.as_ref(), String::new(), reason.as_str()),
+    };
+    let candidates = trace.candidates.iter().map(|candidate| routing_decision::Candidate {
+        member: candidate.member.to_string(),
+        weight: i32::try_from(candidate.weight).unwrap_or(i32::MAX),
+        deficit: candidate.deficit,
+        open_leads: i32::try_from(candidate.open_leads).unwrap_or(i32::MAX),
+        capacity: i32::try_from(candidate.capacity).unwrap_or(i32::MAX),
+    });
+    let exclusions = trace.exclusions.iter().map(|exclusion| routing_decision::Exclusion {
+        member: exclusion.member.to_string(),
+        reason: exclusion.reason.as_str().into(),
+        detail: exclusion.detail.clone(),
+    });
+    RoutingDecision {
+        decide_time: Some(convert::timestamp(trace.decide_time)),
+        trigger: trace.trigger.as_str().into(),
+        policy_version: trace.policy_version,
+        territory_path: trace.territory_path.iter().map(ToString::to_string).collect(),
+        product_path: trace.product_path.iter().map(ToString::to_string).collect(),
+        matched_entry: trace.matched_entry.clone().unwrap_or_default(),
+        team: team.map(ToString::to_string).unwrap_or_default(),
+        candidates: candidates.collect(),
+        exclusions: exclusions.collect(),
+        chosen,
+        reason: reason.into(),
+    }
+}

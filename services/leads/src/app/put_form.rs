@@ -1,0 +1,113 @@
+//! Creating, changing and showing forms.
+
+use reflex_pg::DbError;
+use reflex_proto::leads::v1::{GetFormResponse, ListFormsRequest, ListFormsResponse, PutFormRequest, PutFormResponse};
+use reflex_rpc::identity::Caller;
+use reflex_tenancy::{TenantId, TenantSet};
+use sha2::{Digest, Sha256};
+
+use super::{App, change_setup::Begun, list_directory::resource, paging::Page};
+use crate::{
+    convert,
+    domain::{form::Form, ids::FormId},
+    error::Error,
+    store::forms,
+};
+
+const LARGEST_PAGE: i32 = 500;
+/// Characters of a made key after its prefix: more than 140 bits.
+const KEY_CHARACTERS: usize = 24;
+
+impl App {
+    /// Creates or changes a form. Without a write key it keeps the one it has or gets a new one.
+    ///
+    /// # Errors
+    /// [`Error::Violations`].
+    pub async fn put_form(&self, caller: &Caller, request: &PutFormRequest) -> Result<PutFormResponse, Error> {
+        let form = request
+            .form
+            .as_ref()
+            .ok_or_else(|| Error::invalid("form", "must be given"))?;
+        let mut form = Form::parse(&convert::form::raw_form(form), &key_prefix(&caller.tenant))?;
+        let mut change = match self
+            .begin_change("put_form", caller, &request.request_id, request)
+            .await?
+        {
+            Begun::Answered(response) => return Ok(response),
+            Begun::New(change) => change,
+        };
+        let stored = forms::find(&mut change.tx, &change.tenant, &form.id).await?;
+        if form.write_key.is_none() {
+            let kept = stored.as_ref().and_then(|stored| stored.write_key.clone());
+            form.write_key = Some(kept.unwrap_or_else(|| self.make_key(&change.tenant)));
+        }
+        if stored.as_ref() != Some(&form) {
+            let written = forms::put(&mut change.tx, &change.tenant, &form, self.clock.now()).await;
+            written.map_err(on_write_key)?;
+            change.publish().await?;
+        }
+        let response = PutFormResponse {
+            form: Some(convert::form::form(&form)),
+        };
+        self.commit_change(change, &response).await?;
+        Ok(response)
+    }
+
+    /// Returns one form.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Violations`].
+    pub async fn get_form(&self, caller: &Caller, name: &str) -> Result<GetFormResponse, Error> {
+        let id: FormId = resource("name", name)?;
+        let mut tx = self.db.begin("get_form", &TenantSet::one(&caller.tenant)).await?;
+        let form = forms::find(&mut tx, &caller.tenant, &id)
+            .await?
+            .ok_or_else(|| Error::NotFound(id.to_string()))?;
+        Ok(GetFormResponse {
+            form: Some(convert::form::form(&form)),
+        })
+    }
+
+    /// Lists forms by name.
+    ///
+    /// # Errors
+    /// [`Error::Violations`], [`Error::Refused`] for a page token of another query.
+    pub async fn list_forms(&self, caller: &Caller, request: &ListFormsRequest) -> Result<ListFormsResponse, Error> {
+        let query = ("forms", caller.tenant.as_str());
+        let page: Page<_, String> =
+            Page::parse(&self.pages, query, request.page_size, &request.page_token, LARGEST_PAGE)?;
+        let mut tx = self.db.begin("list_forms", &TenantSet::one(&caller.tenant)).await?;
+        let mut forms = forms::list(&mut tx, &caller.tenant, page.after.as_deref(), page.limit()).await?;
+        let next_page_token = page.cut(&self.pages, &mut forms, |form| form.id.id().to_owned());
+        Ok(ListFormsResponse {
+            forms: forms.iter().map(convert::form::form).collect(),
+            next_page_token,
+        })
+    }
+
+    /// Makes a key that nobody guesses: two ids hold more random bits than it has.
+    fn make_key(&self, tenant: &TenantId) -> String {
+        const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let hash = Sha256::new()
+            .chain_update(self.ids.next())
+            .chain_update(self.ids.next())
+            .finalize();
+        let secret = hash
+            .iter()
+            .take(KEY_CHARACTERS)
+            .map(|byte| char::from(DIGITS[usize::from(*byte) % DIGITS.len()]));
+        key_prefix(tenant).chars().chain(secret).collect()
+    }
+}
+
+/// Returns what every write key of a tenant begins with, so that a gateway knows whose form it names.
+fn key_prefix(tenant: &TenantId) -> String {
+    format!("wk_{tenant}_")
+}
+
+fn on_write_key(error: DbError) -> Error {
+    match error.constraint() {
+        Some(forms::WRITE_KEY_KEY) => Error::invalid("form.write_key", "is that of another form"),
+        _ => error.into(),
+    }
+}

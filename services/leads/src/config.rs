@@ -1,0 +1,46 @@
+//! Settings; `config.default.toml` explains each.
+
+use reflex_host::{AuthConfig, FoundationConfig, RedisConfig, ServerConfig};
+use reflex_pg::DatabaseConfig;
+use reflex_runtime::telemetry::TelemetryConfig;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// The default settings, as TOML.
+pub const DEFAULTS: &str = include_str!("../config.default.toml");
+
+/// Settings of leads.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Signs page tokens.
+    pub page_token_key: SecretString,
+    /// Leads that may wait to be stored.
+    pub capture_queue: usize,
+    /// Leads stored together at most.
+    pub capture_batch: usize,
+    /// How long published facts are kept, in hours.
+    pub outbox_retention_hours: u64,
+    /// How it is called.
+    pub server: ServerConfig,
+    /// Its database.
+    pub database: DatabaseConfig,
+    /// The wire to other services.
+    pub redis: RedisConfig,
+    /// Whose tokens are believed.
+    pub auth: AuthConfig,
+    /// Logs, traces, metrics.
+    pub telemetry: TelemetryConfig,
+}
+
+impl Config {
+    /// Returns what the foundation is opened from.
+    #[must_use]
+    pub fn foundation(&self) -> FoundationConfig {
+        FoundationConfig {
+            database: self.database.clone(),
+            redis: self.redis.clone(),
+            outbox_retention_hours: self.outbox_retention_hours,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What leads tells; it listens to nobody yet.
+
+use jiff::Timestamp;
+use prost::Message;
+use reflex_events::NewEvent;
+use reflex_runtime::ids::SharedIds;
+use reflex_tenancy::TenantId;
+
+/// Stream of this service's facts.
+pub const STREAM: &str = "leads.v1";
+
+pub(crate) const LEAD_CAPTURED: &str = "reflex.leads.v1.LeadCaptured";
+pub(crate) const LEAD_ASSIGNED: &str = "reflex.leads.v1.LeadAssigned";
+pub(crate) const LEAD_QUEUED: &str = "reflex.leads.v1.LeadQueued";
+pub(crate) const LEAD_CLAIMED: &str = "reflex.leads.v1.LeadClaimed";
+pub(crate) const LEAD_CLOSED: &str = "reflex.leads.v1.LeadClosed";
+pub(crate) const CLAIM_EXPIRED: &str = "reflex.leads.v1.ClaimExpired";
+pub(crate) const LEAD_ESCALATED: &str = "reflex.leads.v1.LeadEscalated";
+pub(crate) const LEAD_FIRST_CONTACTED: &str = "reflex.leads.v1.LeadFirstContacted";
+pub(crate) const FOLLOW_UP_RECORDED: &str = "reflex.leads.v1.FollowUpRecorded";
+pub(crate) const MEMBER_CHANGED: &str = "reflex.leads.v1.MemberChanged";
+
+/// Makes facts of one tenant at one time.
+pub(crate) struct Facts<'a> {
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) ids: &'a SharedIds,
+    pub(crate) time: Timestamp,
+}
+
+impl Facts<'_> {
+    /// Makes one fact.
+    pub(crate) fn fact(
+        &self,
+        kind: &'static str,
+        subject: impl ToString,
+        traceparent: Option<String>,
+        message: &impl Message,
+    ) -> NewEvent {
+        NewEvent {
+            tenant: self.tenant.clone(),
+            id: self.ids.next(),
+            kind,
+            subject: subject.to_string(),
+            time: self.time,
+            traceparent,
+            causation_id: None,
+            data: message.encode_to_vec(),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The RPCs: parse, call, convert; no rules, no SQL. One file a service.
+
+mod calendar;
+mod claim;
+mod directory;
+mod follow_up;
+mod form;
+mod lead;
+mod routing;
+
+use std::sync::Arc;
+
+use reflex_proto::leads::v1::{
+    calendar_service_server::CalendarServiceServer, claim_service_server::ClaimServiceServer,
+    directory_service_server::DirectoryServiceServer, follow_up_service_server::FollowUpServiceServer,
+    form_service_server::FormServiceServer, lead_service_server::LeadServiceServer,
+    routing_service_server::RoutingServiceServer,
+};
+use tonic::service::Routes;
+
+use crate::app::App;
+
+/// Full names of the services served.
+pub(crate) const SERVICES: &[&str] = &[
+    "reflex.leads.v1.CalendarService",
+    "reflex.leads.v1.ClaimService",
+    "reflex.leads.v1.DirectoryService",
+    "reflex.leads.v1.FollowUpService",
+    "reflex.leads.v1.FormService",
+    "reflex.leads.v1.LeadService",
+    "reflex.leads.v1.RoutingService",
+];
+
+/// Proto packages that reflection shows.
+pub(crate) const PACKAGES: &[&str] = &["reflex.leads.v1"];
+
+/// The use cases behind a gRPC service.
+#[derive(Clone)]
+pub(crate) struct Rpc(pub(crate) Arc<App>);
+
+/// Returns all handlers.
+pub(crate) fn routes(app: &Arc<App>) -> Routes {
+    let rpc = || Rpc(Arc::clone(app));
+    let mut routes = Routes::builder();
+    routes
+        .add_service(LeadServiceServer::new(rpc()))
+        .add_service(ClaimServiceServer::new(rpc()))
+        .add_service(FollowUpServiceServer::new(rpc()))
+        .add_service(DirectoryServiceServer::new(rpc()))
+        .add_service(CalendarServiceServer::new(rpc()))
+        .add_service(RoutingServiceServer::new(rpc()))
+        .add_service(FormServiceServer::new(rpc()));
+    routes.routes()
+}

@@ -1,0 +1,7 @@
+//! The leads service as a program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    reflex_host::run::<reflex_leads::Leads>()
+}

@@ -1,0 +1,181 @@
+//! Writes new leads with their facts: one statement a batch.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
+use prost::Message;
+use reflex_events::{STREAM_SHARDS, envelope::shard_of};
+use reflex_pg::DbError;
+use reflex_proto::leads::v1::LeadCaptured;
+use reflex_tenancy::TenantId;
+use sqlx::{FromRow, PgConnection, types::Json};
+use uuid::Uuid;
+
+use super::reroute::intake_shard;
+use crate::{
+    convert,
+    domain::{ids::LeadId, new_lead::NewLead},
+    events::LEAD_CAPTURED,
+};
+
+/// A lead to be written.
+pub(crate) struct NewRow {
+    pub(crate) lead_id: Uuid,
+    pub(crate) event_id: Uuid,
+    pub(crate) tenant: TenantId,
+    pub(crate) lead: NewLead,
+    pub(crate) request_id: Option<Uuid>,
+    pub(crate) payload_hash: [u8; 32],
+    pub(crate) traceparent: Option<String>,
+    pub(crate) create_time: Timestamp,
+}
+
+/// A lead an earlier call wrote.
+pub(crate) struct Stored {
+    pub(crate) tenant: TenantId,
+    pub(crate) lead_id: Uuid,
+    pub(crate) number: i64,
+    pub(crate) source: String,
+    pub(crate) external_id: Option<String>,
+    pub(crate) request_id: Option<Uuid>,
+    pub(crate) payload_hash: Vec<u8>,
+    pub(crate) create_time: Timestamp,
+}
+
+/// Inserts leads that are not there yet, with their numbers and facts; returns the number of each that was written.
+///
+/// Numbers are taken for the whole batch, so a repeated lead leaves a gap in them.
+pub(crate) async fn insert(tx: &mut PgConnection, rows: &[NewRow]) -> Result<HashMap<Uuid, i64>, DbError> {
+    macro_rules! column {
+        (|$row:ident| $value:expr) => {
+            rows.iter().map(|$row| $value).collect::<Vec<_>>()
+        };
+    }
+    let subject = |row: &NewRow| LeadId(row.lead_id).to_string();
+    let written: Vec<(Uuid, i64)> = sqlx::query_as(INSERT)
+        .bind(column!(|row| row.tenant.as_str()))
+        .bind(column!(|row| row.lead_id))
+        .bind(column!(|row| intake_shard(&row.tenant)))
+        .bind(column!(|row| row.lead.source.as_str()))
+        .bind(column!(
+            |row| Some(row.lead.external_id.as_str()).filter(|id| !id.is_empty())
+        ))
+        .bind(column!(|row| row.request_id))
+        .bind(column!(|row| row.payload_hash.as_slice()))
+        .bind(column!(|row| row.lead.company.as_str()))
+        .bind(column!(|row| row.lead.contact_name.as_str()))
+        .bind(column!(|row| row.lead.phone.as_str()))
+        .bind(column!(|row| row.lead.email.as_str()))
+        .bind(column!(|row| row.lead.territory.as_str()))
+        .bind(column!(|row| row.lead.product.as_str()))
+        .bind(column!(|row| row.lead.urgency.map(convert::urgency_word)))
+        .bind(column!(|row| row.lead.budget_min_fen))
+        .bind(column!(|row| row.lead.budget_max_fen))
+        .bind(column!(|row| row.lead.remark.as_str()))
+        .bind(column!(|row| row.lead.account.as_str()))
+        .bind(column!(|row| row.lead.form.as_ref().map(|form| form.id())))
+        .bind(column!(|row| Json(&row.lead.attributes)))
+        .bind(column!(|row| row.lead.raw_payload.as_slice()))
+        .bind(column!(|row| row.create_time.to_sqlx()))
+        .bind(column!(|row| row.traceparent.as_deref()))
+        .bind(column!(|row| row.event_id))
+        .bind(column!(|row| shard_of(&row.tenant, &subject(row), STREAM_SHARDS)))
+        .bind(column!(|row| fact(row)))
+        .bind(LEAD_CAPTURED)
+        .fetch_all(tx)
+        .await?;
+    Ok(written.into_iter().collect())
+}
+
+fn fact(row: &NewRow) -> Vec<u8> {
+    LeadCaptured {
+        lead: LeadId(row.lead_id).to_string(),
+        source: row.lead.source.clone(),
+        capture_time: Some(convert::timestamp(row.create_time)),
+    }
+    .encode_to_vec()
+}
+
+const INSERT: &str = "
+with sent as (
+    select * from unnest($1::text[], $2::uuid[], $3::smallint[], $4::text[], $5::text[], $6::uuid[], $7::bytea[],
+        $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[],
+        $16::bigint[], $17::text[], $18::text[], $19::text[], $20::jsonb[], $21::bytea[], $22::timestamptz[],
+        $23::text[], $24::uuid[], $25::smallint[], $26::bytea[])
+        with ordinality as sent (tenant_id, lead_id, shard, source, external_id, request_id, payload_hash,
+            company, contact_name, phone, email, territory, product, urgency, budget_min_fen,
+            budget_max_fen, remark, account, form, attributes, raw_payload, create_time,
+            traceparent, event_id, stream_shard, fact, place)
+), taken as (
+    insert into lead_numbers as n (tenant_id, next)
+    select tenant_id, 1 + count(*) from sent group by tenant_id order by tenant_id
+    on conflict (tenant_id) do update set next = n.next + excluded.next - 1
+    returning tenant_id, next
+), written as (
+    insert into leads (tenant_id, lead_id, shard, number, state, source, external_id, request_id, payload_hash,
+        company, contact_name, phone, email, territory, product, urgency, budget_min_fen, budget_max_fen, remark,
+        account, form, attributes, raw_payload, create_time, traceparent)
+    select s.tenant_id, s.lead_id, s.shard,
+        t.next - row_number() over (partition by s.tenant_id order by s.place desc),
+        'captured', s.source, s.external_id, s.request_id, s.payload_hash,
+        s.company, s.contact_name, s.phone, s.email, s.territory, s.product, s.urgency, s.budget_min_fen,
+        s.budget_max_fen, s.remark, s.account, s.form, s.attributes, s.raw_payload, s.create_time, s.traceparent
+    from sent s join taken t using (tenant_id) order by s.place
+    on conflict do nothing
+    returning lead_id, number
+), facts as (
+    insert into outbox (tenant_id, event_id, shard, kind, subject, time, traceparent, data)
+    select s.tenant_id, s.event_id, s.stream_shard, $27, 'leads/' || s.lead_id, s.create_time, s.traceparent, s.fact
+    from written w join sent s using (lead_id) order by s.place
+    returning id, tenant_id
+), pending as (
+    insert into outbox_pending (id, tenant_id) select id, tenant_id from facts
+)
+select lead_id, number from written";
+
+#[derive(FromRow)]
+struct StoredRow {
+    tenant_id: String,
+    lead_id: Uuid,
+    number: i64,
+    source: String,
+    external_id: Option<String>,
+    request_id: Option<Uuid>,
+    payload_hash: Vec<u8>,
+    create_time: SqlTimestamp,
+}
+
+/// Lists the leads that earlier calls wrote with the request ids or sources of these rows.
+pub(crate) async fn list_earlier(tx: &mut PgConnection, rows: &[NewRow]) -> Result<Vec<Stored>, DbError> {
+    let found: Vec<StoredRow> = sqlx::query_as(
+        "select distinct l.tenant_id, l.lead_id, l.number, l.source, l.external_id, l.request_id, l.payload_hash,
+             l.create_time
+         from unnest($1::text[], $2::uuid[], $3::text[], $4::text[]) as sent (tenant_id, request_id, source, external_id)
+         join leads l on l.tenant_id = sent.tenant_id
+             and (l.request_id = sent.request_id or (l.source = sent.source and l.external_id = sent.external_id))",
+    )
+    .bind(rows.iter().map(|row| row.tenant.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.request_id).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.lead.source.as_str()).collect::<Vec<_>>())
+    .bind(
+        rows.iter()
+            .map(|row| Some(row.lead.external_id.as_str()).filter(|id| !id.is_empty()))
+            .collect::<Vec<_>>(),
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(found
+        .into_iter()
+        .map(|row| Stored {
+            tenant: row.tenant_id.parse().expect("only valid tenants are written"),
+            lead_id: row.lead_id,
+            number: row.number,
+            source: row.source,
+            external_id: row.external_id,
+            request_id: row.request_id,
+            payload_hash: row.payload_hash,
+            create_time: row.create_time.to_jiff(),
+        })
+        .collect())
+}

@@ -1,0 +1,299 @@
+//! What the intake loop reads and writes: each as one statement a batch.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
+use reflex_pg::DbError;
+use reflex_tenancy::TenantId;
+use sqlx::{FromRow, PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::leads::{LeadRow, lead_columns, stored};
+use crate::domain::{
+    distribution::{Group, Turn, Turns},
+    ids::{LeadId, MemberId, ResourceId, TeamId},
+};
+
+/// Most new leads a round.
+pub(crate) const BATCH: i64 = 500;
+
+/// Something the loop has to look at.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct Work {
+    pub(crate) tenant_id: String,
+    /// Set for a reason to look at waiting leads, absent for a new lead.
+    pub(crate) reroute: Option<i64>,
+    pub(crate) trigger: Option<String>,
+    pub(crate) team: Option<String>,
+    pub(crate) lead_id: Option<Uuid>,
+}
+
+/// Lists what is to be done in a shard, reasons before new leads, each in order; run by the worker role.
+pub(crate) async fn list_work(worker: &PgPool, shard: i16) -> Result<Vec<Work>, DbError> {
+    let work = sqlx::query_as(
+        "(select tenant_id, id as reroute, trigger, team, lead_id from reroute_requests
+          where shard = $1 order by id limit $2)
+         union all
+         (select tenant_id, null, null, null, lead_id from leads
+          where shard = $1 and state = 'captured' order by sequence limit $2)",
+    )
+    .bind(shard)
+    .bind(BATCH)
+    .fetch_all(worker)
+    .await?;
+    Ok(work)
+}
+
+/// What changes with every decision, and the version of what does not.
+#[derive(Debug, Default)]
+pub(crate) struct Standings {
+    pub(crate) setup_version: i64,
+    pub(crate) open_leads: HashMap<MemberId, u32>,
+    pub(crate) turns: HashMap<Group, Turns>,
+}
+
+#[derive(FromRow)]
+struct StandingRow {
+    team: Option<String>,
+    skills: Option<String>,
+    member: Option<String>,
+    number: i64,
+    finish: i64,
+}
+
+/// Reads a tenant's standings in one round trip.
+pub(crate) async fn get_standings(tx: &mut PgConnection, tenant: &TenantId) -> Result<Standings, DbError> {
+    let rows: Vec<StandingRow> = sqlx::query_as(
+        "select null as team, null as skills, null as member, version as number, 0::bigint as finish
+         from setup_versions where tenant_id = $1
+         union all
+         select null, null, member_id, open_leads, 0 from members where tenant_id = $1 and open_leads > 0
+         union all
+         select team, skills, member, number, finish from turns where tenant_id = $1",
+    )
+    .bind(tenant.as_str())
+    .fetch_all(tx)
+    .await?;
+    let mut standings = Standings::default();
+    let mut turns: HashMap<Group, Vec<(MemberId, Turn)>> = HashMap::new();
+    for row in rows {
+        match (row.team, row.member) {
+            (Some(team), Some(member)) => {
+                let group = Group {
+                    team: stored::<TeamId>(&team),
+                    skills: row.skills.unwrap_or_default(),
+                };
+                let turn = Turn {
+                    finish: row.finish,
+                    number: row.number,
+                };
+                turns.entry(group).or_default().push((stored(&member), turn));
+            }
+            (None, Some(member)) => {
+                standings
+                    .open_leads
+                    .insert(stored(&member), u32::try_from(row.number).unwrap_or(u32::MAX));
+            }
+            _ => standings.setup_version = row.number,
+        }
+    }
+    standings.turns = turns
+        .into_iter()
+        .map(|(group, rows)| (group, Turns::new(rows)))
+        .collect();
+    Ok(standings)
+}
+
+/// Reads and locks these leads as far as they are still in `state`, in order of capture.
+pub(crate) async fn list_leads_for_update(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    state: &str,
+    leads: &[Uuid],
+) -> Result<Vec<LeadRow>, DbError> {
+    let rows = sqlx::query_as(concat!(
+        "select ",
+        lead_columns!(),
+        " from leads where tenant_id = $1 and lead_id = any ($2) and state = $3 order by sequence for update"
+    ))
+    .bind(tenant.as_str())
+    .bind(leads)
+    .bind(state)
+    .fetch_all(tx)
+    .await?;
+    Ok(rows)
+}
+
+/// Reads and locks the waiting leads of a tenant, or those that wait for one team, in order of capture.
+pub(crate) async fn list_waiting_for_update(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    team: Option<&str>,
+    limit: i64,
+    skip: i64,
+) -> Result<Vec<LeadRow>, DbError> {
+    let rows = sqlx::query_as(concat!(
+        "select ",
+        lead_columns!(),
+        " from leads where tenant_id = $1 and state = 'queued' and ($2::text is null or team = $2)
+          order by sequence limit $3 offset $4 for update"
+    ))
+    .bind(tenant.as_str())
+    .bind(team)
+    .bind(limit)
+    .bind(skip)
+    .fetch_all(tx)
+    .await?;
+    Ok(rows)
+}
+
+/// Returns the owners of accounts.
+pub(crate) async fn list_account_owners(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    accounts: &[&str],
+) -> Result<HashMap<String, MemberId>, DbError> {
+    if accounts.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("select account, owner from accounts where tenant_id = $1 and account = any ($2)")
+            .bind(tenant.as_str())
+            .bind(accounts)
+            .fetch_all(tx)
+            .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(account, owner)| (account, stored(&owner)))
+        .collect())
+}
+
+/// What a decision does to a lead's row.
+#[derive(Debug)]
+pub(crate) struct Move {
+    pub(crate) lead: LeadId,
+    pub(crate) decision_id: Uuid,
+    pub(crate) decision: Vec<u8>,
+    pub(crate) state: &'static str,
+    pub(crate) owner: Option<MemberId>,
+    pub(crate) team: Option<TeamId>,
+    pub(crate) queue_reason: Option<&'static str>,
+    pub(crate) claim_due: Option<Timestamp>,
+    pub(crate) contact_due: Option<Timestamp>,
+    pub(crate) provisional: bool,
+    pub(crate) require_screening: bool,
+}
+
+/// What decisions do to everything else.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) moves: Vec<Move>,
+    /// Leads each member got.
+    pub(crate) loads: HashMap<MemberId, i32>,
+    /// The last turn each member took in each group.
+    pub(crate) turns: HashMap<(Group, MemberId), Turn>,
+    /// New owners of accounts.
+    pub(crate) accounts: HashMap<String, MemberId>,
+    /// Requests that are dealt with.
+    pub(crate) reroutes: Vec<i64>,
+}
+
+/// Writes what a batch of decisions changes, in one statement.
+pub(crate) async fn save(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    changes: &Changes,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let moves = &changes.moves;
+    macro_rules! column {
+        (|$item:ident| $value:expr) => {
+            moves.iter().map(|$item| $value).collect::<Vec<_>>()
+        };
+    }
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_sqlx());
+    sqlx::query(SAVE)
+        .bind(tenant.as_str())
+        .bind(now.to_sqlx())
+        .bind(column!(|it| it.lead.0))
+        .bind(column!(|it| it.decision_id))
+        .bind(column!(|it| it.decision.as_slice()))
+        .bind(column!(|it| it.state))
+        .bind(column!(|it| it.owner.as_ref().map(MemberId::id)))
+        .bind(column!(|it| it.team.as_ref().map(TeamId::id)))
+        .bind(column!(|it| it.queue_reason))
+        .bind(column!(|it| time(it.claim_due)))
+        .bind(column!(|it| time(it.contact_due)))
+        .bind(column!(|it| it.provisional))
+        .bind(column!(|it| it.require_screening))
+        .bind(changes.loads.keys().map(MemberId::id).collect::<Vec<_>>())
+        .bind(changes.loads.values().copied().collect::<Vec<_>>())
+        .bind(
+            changes
+                .turns
+                .keys()
+                .map(|(group, _)| group.team.id())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            changes
+                .turns
+                .keys()
+                .map(|(group, _)| group.skills.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(changes.turns.keys().map(|(_, member)| member.id()).collect::<Vec<_>>())
+        .bind(changes.turns.values().map(|turn| turn.finish).collect::<Vec<_>>())
+        .bind(changes.turns.values().map(|turn| turn.number).collect::<Vec<_>>())
+        .bind(changes.accounts.keys().map(String::as_str).collect::<Vec<_>>())
+        .bind(changes.accounts.values().map(MemberId::id).collect::<Vec<_>>())
+        .bind(&changes.reroutes)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+const SAVE: &str = "
+with decided as (
+    select * from unnest($3::uuid[], $4::uuid[], $5::bytea[], $6::text[], $7::text[], $8::text[], $9::text[],
+        $10::timestamptz[], $11::timestamptz[], $12::boolean[], $13::boolean[])
+        as decided (lead_id, decision_id, decision, state, owner, team, queue_reason,
+            claim_due, contact_due, provisional, require_screening)
+), moved as (
+    update leads l set
+        state = d.state, owner = d.owner, team = d.team, queue_reason = d.queue_reason,
+        fencing_token = l.fencing_token + case when d.owner is null then 0 else 1 end,
+        assign_time = case when d.owner is null then null else $2::timestamptz end,
+        claim_due_time = d.claim_due,
+        contact_due_time = coalesce(l.contact_due_time, d.contact_due),
+        due_provisional = d.provisional,
+        require_screening = case when l.contact_due_time is null then d.require_screening else l.require_screening end
+    from decided d where l.tenant_id = $1 and l.lead_id = d.lead_id
+), recorded as (
+    insert into routing_decisions (tenant_id, lead_id, decision_id, decide_time, decision)
+    select $1, lead_id, decision_id, $2, decision from decided
+), loaded as (
+    update members m set open_leads = m.open_leads + added.leads
+    from unnest($14::text[], $15::integer[]) as added (member, leads)
+    where m.tenant_id = $1 and m.member_id = added.member
+), turned as (
+    insert into turns (tenant_id, team, skills, member, finish, number)
+    select $1, * from unnest($16::text[], $17::text[], $18::text[], $19::bigint[], $20::bigint[])
+    on conflict (tenant_id, team, skills, member) do update set finish = excluded.finish, number = excluded.number
+), owned as (
+    insert into accounts (tenant_id, account, owner, update_time)
+    select $1, account, owner, $2 from unnest($21::text[], $22::text[]) as opened (account, owner)
+    on conflict (tenant_id, account) do update set owner = excluded.owner, update_time = excluded.update_time
+)
+delete from reroute_requests where tenant_id = $1 and id = any ($23)";
+
+/// Reads a stored time.
+pub(crate) fn instant(at: Option<SqlTimestamp>) -> Option<Timestamp> {
+    at.map(SqlTimestamp::to_jiff)
+}
+
+/// Reads a team a request or lead names.
+pub(crate) fn team(id: Option<&str>) -> Option<TeamId> {
+    id.and_then(|id| TeamId::from_id(id).ok())
+}
