@@ -38,7 +38,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`] by line and column.
-    pub async fn import_members(
+    pub(crate) async fn import_members(
         &self,
         caller: &Caller,
         request: &ImportMembersRequest,

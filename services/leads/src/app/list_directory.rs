@@ -27,7 +27,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Violations`].
-    pub async fn get_member(&self, caller: &Caller, name: &str) -> Result<GetMemberResponse, Error> {
+    pub(crate) async fn get_member(&self, caller: &Caller, name: &str) -> Result<GetMemberResponse, Error> {
         let id: MemberId = resource("name", name)?;
         let mut tx = self.db.begin("get_member", &TenantSet::one(&caller.tenant)).await?;
         let stored = members::find(&mut tx, &caller.tenant, &id).await?;
@@ -41,7 +41,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`], [`Error::Refused`] for a page token of another query.
-    pub async fn list_members(
+    pub(crate) async fn list_members(
         &self,
         caller: &Caller,
         request: &ListMembersRequest,
@@ -72,7 +72,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`], [`Error::Refused`] for a page token of another query.
-    pub async fn list_teams(&self, caller: &Caller, request: &ListTeamsRequest) -> Result<ListTeamsResponse, Error> {
+    pub(crate) async fn list_teams(
+        &self,
+        caller: &Caller,
+        request: &ListTeamsRequest,
+    ) -> Result<ListTeamsResponse, Error> {
         let query = ("teams", caller.tenant.as_str());
         let page: Page<_, String> =
             Page::parse(&self.pages, query, request.page_size, &request.page_token, LARGEST_PAGE)?;
@@ -89,7 +93,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`], [`Error::Refused`] for a page token of another query.
-    pub async fn list_territories(
+    pub(crate) async fn list_territories(
         &self,
         caller: &Caller,
         request: &ListTerritoriesRequest,
@@ -106,7 +110,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`], [`Error::Refused`] for a page token of another query.
-    pub async fn list_products(
+    pub(crate) async fn list_products(
         &self,
         caller: &Caller,
         request: &ListProductsRequest,
@@ -137,7 +141,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`], [`Error::Refused`] for a page token of another query.
-    pub async fn list_leaves(&self, caller: &Caller, request: &ListLeavesRequest) -> Result<ListLeavesResponse, Error> {
+    pub(crate) async fn list_leaves(
+        &self,
+        caller: &Caller,
+        request: &ListLeavesRequest,
+    ) -> Result<ListLeavesResponse, Error> {
         let member: Option<MemberId> = optional("member", &request.member)?;
         let query = ("leaves", caller.tenant.as_str(), &request.member);
         let page: Page<_, (Timestamp, LeaveId)> =

@@ -32,7 +32,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`] for a file that cannot be read or a calendar that is never open.
-    pub async fn put_calendar(
+    pub(crate) async fn put_calendar(
         &self,
         caller: &Caller,
         request: &PutCalendarRequest,
@@ -75,7 +75,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`], [`Error::Refused`] for a page token of another query.
-    pub async fn list_calendars(
+    pub(crate) async fn list_calendars(
         &self,
         caller: &Caller,
         request: &ListCalendarsRequest,
@@ -103,7 +103,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`] for a table that cannot be read.
-    pub async fn import_holidays(
+    pub(crate) async fn import_holidays(
         &self,
         caller: &Caller,
         request: &ImportHolidaysRequest,
@@ -147,7 +147,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Violations`].
-    pub async fn compute_due(&self, caller: &Caller, request: &ComputeDueRequest) -> Result<ComputeDueResponse, Error> {
+    pub(crate) async fn compute_due(
+        &self,
+        caller: &Caller,
+        request: &ComputeDueRequest,
+    ) -> Result<ComputeDueResponse, Error> {
         let calendar: CalendarId = match request.calendar.as_str() {
             "" => CalendarId::default_of_tenant(),
             name => resource("calendar", name)?,

@@ -16,19 +16,19 @@ use crate::{
 
 const LARGEST_PAGE: i32 = 500;
 /// Characters of a made key after its prefix: more than 140 bits.
-const KEY_CHARACTERS: usize = 24;
+const KEY_CHARACTERS: usize = 28;
 
 impl App {
     /// Creates or changes a form. Without a write key it keeps the one it has or gets a new one.
     ///
     /// # Errors
     /// [`Error::Violations`].
-    pub async fn put_form(&self, caller: &Caller, request: &PutFormRequest) -> Result<PutFormResponse, Error> {
+    pub(crate) async fn put_form(&self, caller: &Caller, request: &PutFormRequest) -> Result<PutFormResponse, Error> {
         let form = request
             .form
             .as_ref()
             .ok_or_else(|| Error::invalid("form", "must be given"))?;
-        let mut form = Form::parse(&convert::form::raw_form(form), &key_prefix(&caller.tenant))?;
+        let mut form = Form::parse(&caller.tenant, &convert::form::raw_form(form))?;
         let mut change = match self
             .begin_change("put_form", caller, &request.request_id, request)
             .await?
@@ -57,7 +57,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Violations`].
-    pub async fn get_form(&self, caller: &Caller, name: &str) -> Result<GetFormResponse, Error> {
+    pub(crate) async fn get_form(&self, caller: &Caller, name: &str) -> Result<GetFormResponse, Error> {
         let id: FormId = resource("name", name)?;
         let mut tx = self.db.begin("get_form", &TenantSet::one(&caller.tenant)).await?;
         let form = forms::find(&mut tx, &caller.tenant, &id)
@@ -72,7 +72,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`], [`Error::Refused`] for a page token of another query.
-    pub async fn list_forms(&self, caller: &Caller, request: &ListFormsRequest) -> Result<ListFormsResponse, Error> {
+    pub(crate) async fn list_forms(
+        &self,
+        caller: &Caller,
+        request: &ListFormsRequest,
+    ) -> Result<ListFormsResponse, Error> {
         let query = ("forms", caller.tenant.as_str());
         let page: Page<_, String> =
             Page::parse(&self.pages, query, request.page_size, &request.page_token, LARGEST_PAGE)?;
@@ -85,24 +89,18 @@ impl App {
         })
     }
 
-    /// Makes a key that nobody guesses: two ids hold more random bits than it has.
+    /// Makes a key that nobody guesses: two ids hold more random bits than it has. Its beginning tells a gateway whose
+    /// form it names.
     fn make_key(&self, tenant: &TenantId) -> String {
-        const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
         let hash = Sha256::new()
             .chain_update(self.ids.next())
             .chain_update(self.ids.next())
             .finalize();
-        let secret = hash
-            .iter()
-            .take(KEY_CHARACTERS)
-            .map(|byte| char::from(DIGITS[usize::from(*byte) % DIGITS.len()]));
-        key_prefix(tenant).chars().chain(secret).collect()
+        let digit = |byte: &u8| char::from(DIGITS[usize::from(*byte) % DIGITS.len()]);
+        let secret: String = hash.iter().take(KEY_CHARACTERS).map(digit).collect();
+        format!("wk_{tenant}_{secret}")
     }
-}
-
-/// Returns what every write key of a tenant begins with, so that a gateway knows whose form it names.
-fn key_prefix(tenant: &TenantId) -> String {
-    format!("wk_{tenant}_")
 }
 
 fn on_write_key(error: DbError) -> Error {

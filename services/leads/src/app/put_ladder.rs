@@ -14,7 +14,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`], also for a product line that does not exist or has another ladder.
-    pub async fn put_ladder(&self, caller: &Caller, request: &PutLadderRequest) -> Result<PutLadderResponse, Error> {
+    pub(crate) async fn put_ladder(
+        &self,
+        caller: &Caller,
+        request: &PutLadderRequest,
+    ) -> Result<PutLadderResponse, Error> {
         let ladder = request
             .ladder
             .as_ref()
@@ -60,7 +64,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`], [`Error::Refused`] for a page token of another query.
-    pub async fn list_ladders(
+    pub(crate) async fn list_ladders(
         &self,
         caller: &Caller,
         request: &ListLaddersRequest,

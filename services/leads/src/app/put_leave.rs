@@ -27,7 +27,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`], [`Error::NotFound`] for an unknown member or leave.
-    pub async fn put_leave(&self, caller: &Caller, request: &PutLeaveRequest) -> Result<PutLeaveResponse, Error> {
+    pub(crate) async fn put_leave(
+        &self,
+        caller: &Caller,
+        request: &PutLeaveRequest,
+    ) -> Result<PutLeaveResponse, Error> {
         let message = request
             .leave
             .as_ref()
@@ -64,7 +68,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Violations`].
-    pub async fn delete_leave(
+    pub(crate) async fn delete_leave(
         &self,
         caller: &Caller,
         request: &DeleteLeaveRequest,

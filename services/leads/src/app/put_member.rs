@@ -30,7 +30,11 @@ impl App {
     /// # Errors
     /// [`Error::Violations`], [`Error::WrongState`] for an unknown team, supervisor, deputy or calendar and for a circle
     /// of supervisors.
-    pub async fn put_member(&self, caller: &Caller, request: &PutMemberRequest) -> Result<PutMemberResponse, Error> {
+    pub(crate) async fn put_member(
+        &self,
+        caller: &Caller,
+        request: &PutMemberRequest,
+    ) -> Result<PutMemberResponse, Error> {
         let member = request
             .member
             .as_ref()
@@ -69,10 +73,9 @@ impl App {
     /// returns how many leads that were.
     pub(crate) async fn write_members(&self, change: &mut Change, members: &[Member]) -> Result<i32, Error> {
         let before = change.before.clone();
-        let compare = |member| MemberChange::new(before.directory.find_member(&member.id), member);
         let changes: Vec<MemberChange> = members
             .iter()
-            .map(compare)
+            .map(|member| MemberChange::new(before.directory.find_member(&member.id), member))
             .filter(|change| change.kind().is_some())
             .collect();
         if changes.is_empty() {

@@ -17,7 +17,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`], [`Error::WrongState`] naming unknown teams, territories and products.
-    pub async fn put_routing_policy(
+    pub(crate) async fn put_routing_policy(
         &self,
         caller: &Caller,
         request: &PutRoutingPolicyRequest,
@@ -64,7 +64,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn get_routing_policy(&self, caller: &Caller, version: i32) -> Result<GetRoutingPolicyResponse, Error> {
+    pub(crate) async fn get_routing_policy(
+        &self,
+        caller: &Caller,
+        version: i32,
+    ) -> Result<GetRoutingPolicyResponse, Error> {
         let wanted = (version != 0).then_some(version);
         let mut tx = self
             .db

@@ -16,7 +16,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`], [`Error::WrongState`] for an unknown team above or calendar and for a circle of teams.
-    pub async fn put_team(&self, caller: &Caller, request: &PutTeamRequest) -> Result<PutTeamResponse, Error> {
+    pub(crate) async fn put_team(&self, caller: &Caller, request: &PutTeamRequest) -> Result<PutTeamResponse, Error> {
         let team = request
             .team
             .as_ref()

@@ -25,7 +25,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`], [`Error::WrongState`] for an unknown territory around it and for a circle.
-    pub async fn put_territory(
+    pub(crate) async fn put_territory(
         &self,
         caller: &Caller,
         request: &PutTerritoryRequest,
@@ -56,7 +56,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`], [`Error::WrongState`] for an unknown line above it and for a circle.
-    pub async fn put_product(&self, caller: &Caller, request: &PutProductRequest) -> Result<PutProductResponse, Error> {
+    pub(crate) async fn put_product(
+        &self,
+        caller: &Caller,
+        request: &PutProductRequest,
+    ) -> Result<PutProductResponse, Error> {
         let product = request
             .product
             .as_ref()

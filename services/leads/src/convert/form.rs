@@ -26,7 +26,7 @@ pub(crate) fn form(form: &Form) -> pb::Form {
         source: form.source.clone(),
         write_key: form.write_key.clone().unwrap_or_default(),
         allowed_origins: form.allowed_origins.clone(),
-        posts_per_minute: form.posts_per_minute.cast_signed(),
+        posts_per_minute: form.posts_per_minute,
         default_product: form.default_product.clone(),
         enabled: form.enabled,
     }

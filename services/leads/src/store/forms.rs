@@ -31,7 +31,7 @@ impl From<Row> for Form {
             source: row.source,
             write_key: Some(row.write_key),
             allowed_origins: row.allowed_origins,
-            posts_per_minute: row.posts_per_minute.unsigned_abs(),
+            posts_per_minute: row.posts_per_minute,
             default_product: row.default_product,
             enabled: row.enabled,
         }
@@ -88,7 +88,7 @@ pub(crate) async fn put(tx: &mut PgConnection, tenant: &TenantId, form: &Form, n
     .bind(&form.source)
     .bind(&form.write_key)
     .bind(&form.allowed_origins)
-    .bind(form.posts_per_minute.cast_signed())
+    .bind(form.posts_per_minute)
     .bind(&form.default_product)
     .bind(form.enabled)
     .bind(now.to_sqlx())

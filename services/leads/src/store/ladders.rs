@@ -8,9 +8,6 @@ use sqlx::{PgConnection, types::Json};
 
 use crate::domain::{ids::ProductId, ladder::Ladder};
 
-/// Says that two ladders would be for the same product line.
-pub(crate) const PRODUCT_KEY: &str = "ladders_product_key";
-
 /// Lists ladders by id, `limit` of them after `after`; all without a limit.
 pub(crate) async fn list(
     tx: &mut PgConnection,
