@@ -22,7 +22,7 @@ use home::{Home, Lifetime};
 use process::Process;
 
 /// How long a server may take to answer after its start; a crash recovery on a busy disk takes some 20 seconds.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// How often a server that ends at once is started again: its port may have been taken between choosing and binding,
 /// or processes of a killed predecessor may still be on their way out.

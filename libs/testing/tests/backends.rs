@@ -1,5 +1,7 @@
 //! Test processes share servers, which end after the last of them; each test has a database and keys of its own.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
 use std::{
     env, fs,
     os::unix::fs::PermissionsExt as _,

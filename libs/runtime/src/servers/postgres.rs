@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Stdio, time::Duration};
 
 use rustix::process::Signal;
-use tokio::time::{Instant, sleep};
+use tokio::time::{sleep, timeout};
 
 use super::{
     Context as _, START_ATTEMPTS, START_LIMIT, ServersError, Started, choose_port,
@@ -129,14 +129,15 @@ async fn initdb(home: &Home, bin_dir: &Path, data_dir: &Path) -> Result<(), Serv
 /// Waits until the server lets clients in; false when it ended or took too long.
 async fn is_ready(process: &Process, data_dir: &Path) -> bool {
     let status_file = data_dir.join("postmaster.pid");
-    let patience_ends = Instant::now() + START_LIMIT;
-    while !process.has_exited() && Instant::now() < patience_ends {
-        if says_ready(&status_file, process.id()) {
-            return true;
+    let until_ready = async {
+        while !says_ready(&status_file, process.id()) {
+            sleep(Duration::from_millis(10)).await;
         }
-        sleep(Duration::from_millis(10)).await;
+    };
+    tokio::select! {
+        _ = process.exited() => false,
+        ready = timeout(START_LIMIT, until_ready) => ready.is_ok(),
     }
-    false
 }
 
 /// Reads what the server says about itself: its process id in the first line, its state in the eighth.

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 
 use super::{
@@ -76,15 +76,17 @@ fn settings(home: &Home, port: u16) -> String {
 
 /// Waits until the server answers; false when it ended or took too long.
 async fn is_ready(process: &Process, port: u16, password: Option<&str>) -> bool {
-    let patience_ends = Instant::now() + START_LIMIT;
-    while !process.has_exited() && Instant::now() < patience_ends {
-        let answer = timeout(Duration::from_secs(1), answers(process.id(), port, password)).await;
-        if matches!(answer, Ok(Ok(true))) {
-            return true;
+    let until_answer = async {
+        while !matches!(answers(process.id(), port, password).await, Ok(true)) {
+            sleep(Duration::from_millis(10)).await;
         }
-        sleep(Duration::from_millis(10)).await;
+    };
+    tokio::select! {
+        // First, because whoever has the port instead may answer too, or never.
+        biased;
+        _ = process.exited() => false,
+        answer = timeout(START_LIMIT, until_answer) => answer.is_ok(),
     }
-    false
 }
 
 /// Asks for a sign of life. A server that is still loading its data answers with an error, and one with another

@@ -15,7 +15,7 @@ use super::{setting, shared::Started};
 use crate::eventually;
 
 /// How long getting an image may take before the machine's own programs are used in its place.
-const PULL_LIMIT: Duration = Duration::from_secs(120);
+const PULL_LIMIT: Duration = Duration::from_mins(2);
 
 /// Returns whether an engine answers and has or gets both images.
 pub(super) async fn are_possible() -> bool {

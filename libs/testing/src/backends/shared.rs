@@ -58,20 +58,19 @@ pub(super) async fn join(source: Source) -> Result<Backends> {
     let state = home.join("servers.txt");
     let keeper = open(&home, "keeper.lock")?;
     let is_kept = matches!(keeper.try_lock(), Err(TryLockError::WouldBlock));
-    let (postgres, redis) =
-        match read(&state).filter(|(postgres, redis)| is_kept && answers(postgres) && answers(redis)) {
-            Some(running) => running,
-            None => {
-                if is_kept {
-                    // Its servers do not answer; it notices within a second or two and goes.
-                    keeper.lock()?;
-                }
-                let started = start_servers(source, &home).await?;
-                spawn_keeper(&home, keeper, &started)?;
-                fs::write(&state, format!("{}\n{}\n", started.postgres, started.redis))?;
-                (started.postgres, started.redis)
-            }
-        };
+    let running = read(&state).filter(|(postgres, redis)| is_kept && answers(postgres) && answers(redis));
+    let (postgres, redis) = if let Some(running) = running {
+        running
+    } else {
+        if is_kept {
+            // Its servers do not answer; it notices within a second or two and goes.
+            keeper.lock()?;
+        }
+        let started = start_servers(source, &home).await?;
+        spawn_keeper(&home, keeper, &started)?;
+        fs::write(&state, format!("{}\n{}\n", started.postgres, started.redis))?;
+        (started.postgres, started.redis)
+    };
     Ok(Backends {
         postgres,
         redis,
