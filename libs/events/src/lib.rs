@@ -4,6 +4,7 @@
 //! Redis is a wire that can be refilled; PostgreSQL is where facts live.
 
 pub mod consumer;
+pub mod dead_letter_service;
 pub mod dead_letters;
 pub mod envelope;
 pub mod outbox;

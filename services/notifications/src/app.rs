@@ -2,6 +2,7 @@
 
 pub mod forget;
 pub mod inbox;
+pub mod messages;
 pub mod notify;
 pub mod put_channel;
 pub mod put_template;

@@ -1,7 +1,5 @@
 //! What the service listens to (facts of leads) and what it tells.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use prost::Message;
 use reflex_events::{Envelope, Handler, HandlerError, NewEvent};
@@ -30,7 +28,7 @@ pub const SERVICE: &str = "notifications";
 /// Applies the facts of leads.
 pub struct LeadEvents {
     /// Makes the messages.
-    pub notifier: Arc<Notifier>,
+    pub notifier: Notifier,
     /// Wakes the senders.
     pub sender_wake: Wake,
     /// Wakes those who watch inboxes.
@@ -96,7 +94,14 @@ fn lead_assigned(event: &Envelope) -> Result<Notice, HandlerError> {
     ];
     Ok(Notice {
         by_dingtalk: true,
-        ..notice(event, lead.lead, recipient, Key::LeadAssigned, Class::Assignment, values)
+        ..notice(
+            event,
+            lead.lead,
+            recipient,
+            Key::LeadAssigned,
+            Class::Assignment,
+            values,
+        )
     })
 }
 
@@ -122,7 +127,14 @@ fn lead_escalated(event: &Envelope) -> Result<Notice, HandlerError> {
     Ok(Notice {
         // The inbox is told whatever the ladder says: it is the one channel that is always there.
         by_dingtalk: lead.channels.iter().any(|channel| channel == DINGTALK),
-        ..notice(event, lead.lead, recipient, Key::LeadEscalated, Class::Escalation, values)
+        ..notice(
+            event,
+            lead.lead,
+            recipient,
+            Key::LeadEscalated,
+            Class::Escalation,
+            values,
+        )
     })
 }
 
@@ -141,7 +153,14 @@ fn claim_expired(event: &Envelope) -> Result<Option<Notice>, HandlerError> {
     ];
     Ok(Some(Notice {
         by_dingtalk: true,
-        ..notice(event, lead.lead, recipient, Key::ClaimExpired, Class::Escalation, values)
+        ..notice(
+            event,
+            lead.lead,
+            recipient,
+            Key::ClaimExpired,
+            Class::Escalation,
+            values,
+        )
     }))
 }
 
@@ -224,7 +243,12 @@ pub fn notification_acknowledged(occasion: Occasion, told: &Told) -> NewEvent {
         recipient: told.recipient.clone(),
         subject: told.subject.clone(),
     };
-    event(occasion, "reflex.notifications.v1.NotificationAcknowledged", told, &acknowledged)
+    event(
+        occasion,
+        "reflex.notifications.v1.NotificationAcknowledged",
+        told,
+        &acknowledged,
+    )
 }
 
 fn event(occasion: Occasion, kind: &'static str, told: &Told, data: &impl Message) -> NewEvent {

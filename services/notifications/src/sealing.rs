@@ -1,6 +1,5 @@
 //! Secrets of channels at rest: encrypted with a key of the service's settings, bound to the row they belong to.
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use chacha20poly1305::{
     Key, KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
@@ -8,8 +7,10 @@ use chacha20poly1305::{
 use rand::{TryRngCore, rngs::OsRng};
 use reflex_tenancy::TenantId;
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 
 const NONCE_BYTES: usize = 24;
+const MIN_KEY_BYTES: usize = 32;
 
 /// Encrypts and decrypts (`XChaCha20-Poly1305`).
 #[derive(Clone)]
@@ -32,28 +33,30 @@ pub struct Place<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
     /// The setting is wrong.
-    #[error("channels.key must be 32 bytes in base64, for example from `openssl rand -base64 32`")]
+    #[error("sealing_key must have at least {MIN_KEY_BYTES} characters, for example from `openssl rand -base64 32`")]
     Key,
     /// The machine has no randomness.
     #[error("the machine gives no random bytes")]
     Random,
     /// The stored bytes do not open.
-    #[error("a stored secret of {0} does not open with the present channels.key")]
+    #[error("a stored secret of {0} does not open with the present sealing_key")]
     Sealed(String),
 }
 
 impl Sealer {
-    /// Makes a sealer from a key in base64.
+    /// Makes a sealer from a random text.
     ///
     /// # Errors
-    /// [`SealError::Key`] when it is no such key.
+    /// [`SealError::Key`] when it is too short to be random enough.
     pub fn new(key: &SecretString) -> Result<Self, SealError> {
-        let bytes = BASE64_STANDARD
-            .decode(key.expose_secret().trim())
-            .map_err(|_| SealError::Key)?;
-        let bytes: [u8; 32] = bytes.try_into().map_err(|_| SealError::Key)?;
+        let key = key.expose_secret();
+        if key.len() < MIN_KEY_BYTES {
+            return Err(SealError::Key);
+        }
+        // The text has the entropy already, the digest only gives it the cipher's length.
+        let key: [u8; 32] = Sha256::digest(key).into();
         Ok(Self {
-            cipher: XChaCha20Poly1305::new(Key::from_slice(&bytes)),
+            cipher: XChaCha20Poly1305::new(&Key::from(key)),
         })
     }
 
@@ -61,16 +64,19 @@ impl Sealer {
     ///
     /// # Errors
     /// [`SealError::Random`] when the machine has no randomness.
+    ///
+    /// # Panics
+    /// Never.
     pub fn seal(&self, place: Place<'_>, secret: &str) -> Result<Vec<u8>, SealError> {
-        let mut sealed = vec![0; NONCE_BYTES];
-        OsRng.try_fill_bytes(&mut sealed).map_err(|_| SealError::Random)?;
+        let mut nonce = [0; NONCE_BYTES];
+        OsRng.try_fill_bytes(&mut nonce).map_err(|_| SealError::Random)?;
         let payload = Payload {
             msg: secret.as_bytes(),
             aad: &place.bytes(),
         };
-        let ciphertext = self.cipher.encrypt(XNonce::from_slice(&sealed), payload);
-        sealed.extend(ciphertext.map_err(|_| SealError::Random)?);
-        Ok(sealed)
+        let ciphertext = self.cipher.encrypt(&XNonce::from(nonce), payload);
+        let ciphertext = ciphertext.expect("a secret is far shorter than what one nonce can encrypt");
+        Ok([nonce.as_slice(), &ciphertext].concat())
     }
 
     /// Decrypts what was sealed for this place.
@@ -79,12 +85,12 @@ impl Sealer {
     /// [`SealError::Sealed`] for anything else.
     pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<SecretString, SealError> {
         let refused = || SealError::Sealed(place.channel.to_owned());
-        let (nonce, ciphertext) = sealed.split_at_checked(NONCE_BYTES).ok_or_else(refused)?;
+        let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or_else(refused)?;
         let payload = Payload {
             msg: ciphertext,
             aad: &place.bytes(),
         };
-        let opened = self.cipher.decrypt(XNonce::from_slice(nonce), payload);
+        let opened = self.cipher.decrypt(&XNonce::from(*nonce), payload);
         let text = opened.ok().and_then(|bytes| String::from_utf8(bytes).ok());
         text.map(SecretString::from).ok_or_else(refused)
     }
@@ -101,7 +107,7 @@ impl Place<'_> {
 mod tests {
     use super::*;
 
-    const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
 
     #[test]
     fn a_secret_opens_in_its_own_place_only() {
@@ -141,9 +147,16 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_keys_are_taken() {
-        for key in ["", "not base64!", "c2hvcnQ=", &BASE64_STANDARD.encode([0; 33])] {
-            assert!(matches!(Sealer::new(&key.into()), Err(SealError::Key)), "{key:?}");
-        }
+    fn short_keys_are_refused_and_another_key_opens_nothing() {
+        assert!(matches!(Sealer::new(&KEY[1..].into()), Err(SealError::Key)));
+        let tenant = "huadong".parse().unwrap();
+        let place = Place {
+            tenant: &tenant,
+            channel: "channels/a",
+            part: "secret",
+        };
+        let sealed = Sealer::new(&KEY.into()).unwrap().seal(place, "SEC").unwrap();
+        let other = Sealer::new(&format!("{KEY}x").into()).unwrap();
+        assert!(other.open(place, &sealed).is_err());
     }
 }

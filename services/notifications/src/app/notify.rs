@@ -115,9 +115,10 @@ impl Notifier {
         } = *told;
         let worded = settings.words(notice.template, Locale::of_person(&recipient.locale));
         let words = self.words(notice, worded, people);
-        let chats = settings.ways.iter().filter(|way| {
-            notice.by_dingtalk && (way.teams.is_empty() || way.teams.contains(&recipient.team))
-        });
+        let chats = settings
+            .ways
+            .iter()
+            .filter(|way| notice.by_dingtalk && (way.teams.is_empty() || way.teams.contains(&recipient.team)));
         let channels = chats.map(|way| (way.channel.as_str(), State::Pending, None));
         for (channel, state, inbox_sequence) in
             std::iter::once((INBOX, State::Delivered, inbox_sequence)).chain(channels)
@@ -150,10 +151,9 @@ impl Notifier {
             .collect();
         let titles: HashMap<&str, String> = texts.iter().map(|(name, text)| (*name, title_value(text))).collect();
         let bodies: HashMap<&str, String> = texts.iter().map(|(name, text)| (*name, text::harmless(text))).collect();
-        let nothing = |values: &'_ HashMap<&str, String>, name: &str| values.get(name).map(String::as_str);
         worded.template.render(
-            |name| nothing(&titles, name).unwrap_or(text::NOTHING),
-            |name| nothing(&bodies, name).unwrap_or(text::NOTHING),
+            |name| titles.get(name).map_or(text::NOTHING, String::as_str),
+            |name| bodies.get(name).map_or(text::NOTHING, String::as_str),
         )
     }
 
@@ -189,7 +189,11 @@ fn recipient_of(notice: &Notice) -> Person {
 
 fn title_value(text: &str) -> String {
     let line = text::one_line(text);
-    if line.is_empty() { text::NOTHING.to_owned() } else { line }
+    if line.is_empty() {
+        text::NOTHING.to_owned()
+    } else {
+        line
+    }
 }
 
 /// Gathers everybody the batch has to do with: whose data changes, who gets how many items, who is only named.

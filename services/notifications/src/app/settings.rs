@@ -46,7 +46,10 @@ impl Settings {
     /// Returns the words for a kind of message in a language.
     #[must_use]
     pub fn words(&self, key: Key, locale: Locale) -> &Worded {
-        &self.own.get(&(key, locale)).unwrap_or_else(|| &self.built_in[&(key, locale)])
+        &self
+            .own
+            .get(&(key, locale))
+            .unwrap_or_else(|| &self.built_in[&(key, locale)])
     }
 }
 
@@ -59,7 +62,9 @@ pub struct SettingsCache {
 
 impl Default for SettingsCache {
     fn default() -> Self {
-        let all = Key::ALL.into_iter().flat_map(|key| Locale::ALL.map(|locale| (key, locale)));
+        let all = Key::ALL
+            .into_iter()
+            .flat_map(|key| Locale::ALL.map(|locale| (key, locale)));
         let built_in = all.map(|(key, locale)| {
             let (title, body) = built_in(key, locale);
             let template = Template::parse(key, title, body).expect("a test parses every built-in template");

@@ -1,0 +1,127 @@
+//! Our types as the API shows them.
+
+use jiff::{SignedDuration, Timestamp};
+use reflex_proto::notifications::v1 as proto;
+
+use crate::{
+    domain::message::{Class, State},
+    store::{attempts::Attempt, channels::Channel, inbox::Item, messages::Message, templates::OwnTemplate},
+};
+
+/// Shows an inbox item.
+#[must_use]
+pub fn inbox_item(item: Item) -> proto::InboxItem {
+    proto::InboxItem {
+        name: format!("inboxItems/{}", item.id),
+        recipient: item.recipient,
+        title: item.title,
+        body: item.body,
+        subject: item.subject,
+        urgent: item.class == Class::Escalation,
+        create_time: Some(timestamp(item.create_time)),
+        read_time: item.read_time.map(timestamp),
+        message: format!("messages/{}", item.id),
+    }
+}
+
+/// Shows a message without its attempts.
+#[must_use]
+pub fn message(message: Message) -> proto::Message {
+    proto::Message {
+        name: format!("messages/{}", message.id),
+        recipient: message.recipient,
+        template: message.template,
+        subject: message.subject,
+        cause_event: message.cause_event.map(|id| id.to_string()).unwrap_or_default(),
+        channel: message.channel,
+        state: state(message.state).into(),
+        title: message.title,
+        body: message.body,
+        reason: message.reason,
+        create_time: Some(timestamp(message.create_time)),
+        deliver_time: message.deliver_time.map(timestamp),
+        message_class: message.class.as_str().to_owned(),
+        attempts: Vec::new(),
+    }
+}
+
+/// Shows an attempt.
+#[must_use]
+pub fn attempt(attempt: Attempt) -> proto::Attempt {
+    proto::Attempt {
+        create_time: Some(timestamp(attempt.create_time)),
+        provider_code: attempt.provider_code,
+        outcome: attempt.outcome,
+        latency: Some(duration(attempt.latency)),
+        detail: attempt.detail,
+    }
+}
+
+/// Shows a channel of which `held` reservations count, without its secrets.
+#[must_use]
+pub fn channel(channel: &Channel, held: i64, now: Timestamp) -> proto::Channel {
+    let is_open = channel.enabled && channel.locked_until.is_none_or(|until| until <= now);
+    let available = if is_open {
+        channel.limits.tokens(held).escalations
+    } else {
+        0
+    };
+    proto::Channel {
+        name: channel.name.clone(),
+        kind: proto::channel::Kind::DingtalkRobot.into(),
+        endpoint: channel.endpoint_shown.clone(),
+        secret: String::new(),
+        teams: channel.teams.clone(),
+        messages_per_minute: channel.limits.per_minute,
+        reserved_for_escalations: channel.limits.reserved,
+        enabled: channel.enabled,
+        available_now: i32::try_from(available).unwrap_or(i32::MAX),
+    }
+}
+
+/// Shows a template.
+#[must_use]
+pub fn template(template: OwnTemplate) -> proto::Template {
+    proto::Template {
+        key: template.key.as_str().to_owned(),
+        locale: template.locale.as_str().to_owned(),
+        title: template.title,
+        body: template.body,
+        version: template.version,
+    }
+}
+
+/// Reads the state to filter by; none for "any".
+///
+/// # Errors
+/// When the number stands for nothing.
+pub fn state_filter(number: i32) -> Result<Option<State>, prost::UnknownEnumValue> {
+    let wanted = proto::message::State::try_from(number)?;
+    Ok(State::ALL.into_iter().find(|of| state(*of) == wanted))
+}
+
+fn state(of: State) -> proto::message::State {
+    match of {
+        State::Pending => proto::message::State::Pending,
+        State::Delivered => proto::message::State::Delivered,
+        State::Merged => proto::message::State::Merged,
+        State::Stopped => proto::message::State::Stopped,
+        State::Failed => proto::message::State::Failed,
+    }
+}
+
+fn timestamp(time: Timestamp) -> prost_types::Timestamp {
+    // Rounds down before 1970, as the type asks.
+    let microseconds = time.as_microsecond();
+    prost_types::Timestamp {
+        seconds: microseconds.div_euclid(1_000_000),
+        nanos: i32::try_from(microseconds.rem_euclid(1_000_000) * 1_000).expect("less than a second"),
+    }
+}
+
+fn duration(of: SignedDuration) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: of.as_secs(),
+        nanos: of.subsec_nanos(),
+    }
+}
