@@ -144,8 +144,8 @@ pub async fn plan(connection: &Connection, bundle: &Bundle, options: PlanOptions
         bundle.resources.iter().any(same)
     };
     let only_stored = written.iter().filter(|&&kind| kind != Kind::Leave).flat_map(|&kind| {
-        let names = stored.labels(kind).filter(move |name| !is_written(kind, name));
-        names.map(move |name| (kind, name.clone()))
+        let unwritten = stored.labels(kind).filter(move |name| !is_written(kind, name));
+        unwritten.map(move |name| (kind, name.clone()))
     });
     Ok(Plan {
         tenant: bundle.tenant.clone(),

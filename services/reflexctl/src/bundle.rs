@@ -66,7 +66,7 @@ pub enum BundleError {
 impl Bundle {
     /// Reads a file, or every `.yaml` and `.yml` file of a folder in order of name; one bundle for each tenant.
     ///
-    /// `tenant` is for files that name none; one that names another is refused.
+    /// `tenant` is for files that name none.
     ///
     /// # Errors
     ///
@@ -123,7 +123,7 @@ impl Bundle {
                 let id: TenantId = text
                     .parse()
                     .map_err(|error| wrong(first, format!("tenant {text:?}: {error}")))?;
-                if let Some(other) = named.as_ref().or(tenant).filter(|other| **other != id) {
+                if let Some(other) = named.as_ref().filter(|other| **other != id) {
                     return Err(wrong(first, format!("tenant {id}, but it is {other} so far")));
                 }
                 named = Some(id);

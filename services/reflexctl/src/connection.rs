@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use http::uri::PathAndQuery;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use reflex_tenancy::TenantId;
 use serde::Deserialize;
@@ -17,6 +18,9 @@ use crate::dynamic::DynamicCodec;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What `make up` leaves in its data folder.
+pub(crate) const CLIENT_FILE: &str = "client.toml";
 
 /// Waits between the tries of a call that may be repeated.
 const RETRY_AFTER: [Duration; 3] = [
@@ -100,7 +104,7 @@ impl Address {
     ///
     /// Fails when the file is there and cannot be read.
     pub fn of_data_dir(folder: &Path) -> Result<Self, reflex_runtime::config::ConfigError> {
-        let file = folder.join("client.toml");
+        let file = folder.join(CLIENT_FILE);
         if !file.exists() {
             return Ok(Self::default());
         }
@@ -174,7 +178,7 @@ impl Connection {
     ) -> Result<DynamicMessage, Status> {
         let wire = self.to(owner).map_err(|error| Status::unavailable(error.to_string()))?;
         let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
-        let path = http::uri::PathAndQuery::try_from(path).expect("names in protos are fit for paths");
+        let path = PathAndQuery::try_from(path).map_err(|error| Status::unknown(error.to_string()))?;
         retry(async || {
             let mut client = tonic::client::Grpc::new(wire.clone());
             client

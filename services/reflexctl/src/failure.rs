@@ -1,12 +1,12 @@
 //! A refusal as one sentence for people.
 
 use std::error::Error as _;
+use std::io;
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 /// Says what a service answered: its sentence, the fields at fault, and the reason that programs match on.
-
 pub(crate) fn sentence(status: &Status) -> String {
     let details = status.get_error_details();
     if status.code() == Code::Unavailable && details.error_info().is_none() {
@@ -34,10 +34,29 @@ pub(crate) fn sentence(status: &Status) -> String {
     }
 }
 
-/// Tells whether the answer is no service's but the transport's.
+/// Says why a command failed, from the outermost cause to the innermost.
+pub(crate) fn describe(error: &anyhow::Error) -> String {
+    let mut causes = Vec::new();
+    for cause in error.chain() {
+        if let Some(status) = cause.downcast_ref::<Status>() {
+            causes.push(sentence(status));
+            break;
+        }
+        causes.push(cause.to_string());
+    }
+    causes.join(": ")
+}
 
-pub(crate) fn is_transport(status: &Status) -> bool {
-    status.source().is_some()
+/// Tells whether the reader of our output went away.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Tells whether no service answered at all.
+pub(crate) fn is_unreachable(error: &anyhow::Error) -> bool {
+    let mut answers = error.chain().filter_map(|cause| cause.downcast_ref::<Status>());
+    answers.any(|status| status.code() == Code::Unavailable && status.get_error_details().error_info().is_none())
 }
 
 /// Names the last cause: `connection refused` says more than `transport error`.

@@ -1,11 +1,38 @@
 //! `reflexctl`: Reflex from the command line, and bundles for whoever sets up a tenant by program.
 //!
-//! [`bundle`] reads YAML, [`connection`] finds the services, [`apply`] compares and puts. Everything else is the command
-//! line: [`cli`] says what can be typed, `commands` does it, `output` prints.
+//! [`bundle`] reads YAML, [`connection`] finds the services, [`apply`] compares and puts. The rest is the command line:
+//! `cli` says what can be typed, `commands` does it, `output` prints, `failure` explains.
 
 pub mod apply;
 pub mod bundle;
 pub mod connection;
 
+mod cli;
+mod commands;
 mod dynamic;
 mod failure;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+/// Runs the command line of this process: 0 when it did what was asked, 1 when it could not, 2 when it was asked wrongly.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(commands::run(cli)),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has seen enough, as in `reflexctl leads list | head`.
+        Err(error) if failure::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", failure::describe(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

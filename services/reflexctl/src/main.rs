@@ -1,1 +1,7 @@
-fn main() {}
+//! The command line of Reflex.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    reflexctl::main()
+}

@@ -35,9 +35,9 @@ pub(super) fn steps(wanted: &[(usize, Kind, &DynamicMessage)], existing: &BTreeS
         existing.insert(text(message, "name"));
         let call = Step { item, message: without };
         if kind <= Kind::Member {
-            first.push(call)
+            first.push(call);
         } else {
-            after.push(call)
+            after.push(call);
         }
         if incomplete {
             let message = message.clone();

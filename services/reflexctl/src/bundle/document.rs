@@ -17,7 +17,7 @@ pub(super) struct Head {
     pub(super) kind: Option<String>,
     pub(super) tenant: Option<String>,
     #[serde(flatten)]
-    pub(super) fields: BTreeMap<String, IgnoredAny>,
+    pub(super) fields: BTreeMap<String, serde_norway::Value>,
 }
 
 /// Reads what a document says about itself; `None` for one without anything in it.

@@ -142,7 +142,8 @@ fn the_tenant_may_come_from_the_call() {
     let tenant: TenantId = "huabei".parse().expect("valid");
     let bundle = Bundle::parse("x", "kind: Team\nname: teams/a", Some(&tenant), &Variables::new()).expect("good");
     assert_eq!(bundle.tenant, tenant);
-    assert!(Bundle::parse("x", GOOD, Some(&tenant), &Variables::new()).is_err());
+    let bundle = Bundle::parse("x", GOOD, Some(&tenant), &Variables::new()).expect("good");
+    assert_eq!(bundle.tenant.as_str(), "huadong", "the file's own tenant wins");
 }
 
 #[test]

@@ -1,0 +1,139 @@
+//! `reflexctl leads`.
+
+mod capture;
+mod explain;
+mod file;
+mod show;
+
+use clap::{Args, Subcommand, ValueEnum};
+use reflex_proto::leads::v1::lead_service_client::LeadServiceClient;
+use reflex_proto::leads::v1::routing_service_client::RoutingServiceClient;
+use reflex_proto::leads::v1::{ExplainAssignmentRequest, GetLeadRequest, ListLeadsRequest, lead};
+
+use super::{answer, lead_name, named};
+use crate::bundle::Owner;
+use crate::cli::{ConnectionArgs, PageArgs};
+use crate::output::Output;
+
+/// Takes leads in and shows them.
+#[derive(Debug, Args)]
+pub(crate) struct Leads {
+    #[command(flatten)]
+    connection: ConnectionArgs,
+    #[command(subcommand)]
+    command: LeadsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum LeadsCommand {
+    Capture(Box<capture::Capture>),
+    /// Lists leads, newest first.
+    #[command(after_help = "Example:\n  reflexctl leads list --state queued --team ortho-1")]
+    List(List),
+    /// Shows one lead.
+    #[command(after_help = "Example:\n  reflexctl leads show L000123")]
+    Show {
+        /// Number, id or resource name of the lead.
+        lead: String,
+    },
+    /// Tells why a lead has the owner it has: what was looked up, who could take it, who could not, and what happened.
+    #[command(after_help = "Examples:\n  reflexctl leads explain L000123\n  reflexctl leads explain L000123 --lang en")]
+    Explain {
+        /// Number, id or resource name of the lead.
+        lead: String,
+        /// Language of the explanation.
+        #[arg(long, value_enum, default_value_t = explain::Language::Zh)]
+        lang: explain::Language,
+    },
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Only leads of this state.
+    #[arg(long, value_enum)]
+    state: Option<State>,
+    /// Only leads of this member.
+    #[arg(long, default_value = "", hide_default_value = true, value_name = "MEMBER")]
+    owner: String,
+    /// Only leads of this team.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    team: String,
+    #[command(flatten)]
+    page: PageArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum State {
+    Captured,
+    Queued,
+    Assigned,
+    Claimed,
+    Contacted,
+    Closed,
+}
+
+impl Leads {
+    pub(crate) async fn run(self, output: &Output) -> anyhow::Result<()> {
+        let outcome = match &self.command {
+            LeadsCommand::Capture(capture) => capture.run(&self.connection, output).await,
+            LeadsCommand::List(list) => self.list(list, output).await,
+            LeadsCommand::Show { lead } => self.show(lead, output).await,
+            LeadsCommand::Explain { lead, lang } => self.explain(lead, *lang, output).await,
+        };
+        self.connection.explain(outcome)
+    }
+
+    async fn list(&self, list: &List, output: &Output) -> anyhow::Result<()> {
+        let state = match list.state {
+            None => lead::State::Unspecified,
+            Some(State::Captured) => lead::State::Captured,
+            Some(State::Queued) => lead::State::Queued,
+            Some(State::Assigned) => lead::State::Assigned,
+            Some(State::Claimed) => lead::State::Claimed,
+            Some(State::Contacted) => lead::State::Contacted,
+            Some(State::Closed) => lead::State::Closed,
+        };
+        let request = ListLeadsRequest {
+            page_size: list.page.page_size,
+            page_token: list.page.page_token.clone(),
+            state: state.into(),
+            owner: named("members", &list.owner),
+            team: named("teams", &list.team),
+            number: String::new(),
+        };
+        let client = LeadServiceClient::new(self.connection.connect()?.to(Owner::Leads)?);
+        let response = answer(async || client.clone().list_leads(request.clone()).await).await?;
+        output.response("reflex.leads.v1.ListLeadsResponse", &response, |response| {
+            show::render_list(response, output)
+        })?;
+        Ok(())
+    }
+
+    async fn show(&self, lead: &str, output: &Output) -> anyhow::Result<()> {
+        let connection = self.connection.connect()?;
+        let name = lead_name(&connection, lead).await?;
+        let request = GetLeadRequest { name };
+        let client = LeadServiceClient::new(connection.to(Owner::Leads)?);
+        let response = answer(async || client.clone().get_lead(request.clone()).await).await?;
+        output.response("reflex.leads.v1.GetLeadResponse", &response, |response| {
+            response
+                .lead
+                .as_ref()
+                .map(|lead| show::render_lead(lead, output))
+                .unwrap_or_default()
+        })?;
+        Ok(())
+    }
+
+    async fn explain(&self, lead: &str, lang: explain::Language, output: &Output) -> anyhow::Result<()> {
+        let connection = self.connection.connect()?;
+        let name = lead_name(&connection, lead).await?;
+        let request = ExplainAssignmentRequest { name };
+        let client = RoutingServiceClient::new(connection.to(Owner::Leads)?);
+        let response = answer(async || client.clone().explain_assignment(request.clone()).await).await?;
+        output.response("reflex.leads.v1.ExplainAssignmentResponse", &response, |response| {
+            explain::render(response, lang, output)
+        })?;
+        Ok(())
+    }
+}

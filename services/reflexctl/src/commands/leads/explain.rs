@@ -1,0 +1,292 @@
+//! Routing decisions as an explanation in Chinese or English.
+
+use std::fmt::Write as _;
+
+use clap::ValueEnum;
+use reflex_proto::leads::v1::{ExplainAssignmentResponse, LeadHistoryEntry, RoutingDecision};
+
+use crate::output::{Output, Table};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    Zh,
+    En,
+}
+
+use Language::{En, Zh};
+
+/// The words of triggers, rules, reasons and history: as the API has them, in Chinese, in English.
+const WORDS: &[(&str, &str, &str)] = &[
+    // Triggers.
+    ("captured", "新线索", "the lead is new"),
+    ("released", "负责人退回", "its owner gave it back"),
+    ("claim_expired", "超时未领取", "it was not claimed in time"),
+    ("owner_left", "负责人离岗", "its owner left"),
+    ("capacity_freed", "有人腾出名额", "somebody can take more"),
+    ("leave_ended", "休假结束", "somebody is back from leave"),
+    (
+        "directory_changed",
+        "组织架构变更",
+        "people, teams, territories or products changed",
+    ),
+    ("policy_changed", "分配策略变更", "the policy changed"),
+    // Rules that choose.
+    ("account_owner", "老客户由原负责人跟进", "they own the account"),
+    ("only_candidate", "只有一人可接", "nobody else could take it"),
+    ("next_turn", "按权重轮到", "by weight it is their turn"),
+    (
+        "longest_wait",
+        "轮次相同，等待最久",
+        "of equal turn, waited the longest",
+    ),
+    ("smallest_id", "其余相同，按编号", "all else equal, by id"),
+    // Why a lead waits or somebody is passed over.
+    ("no_policy", "没有分配策略", "there is no policy"),
+    (
+        "no_entry",
+        "没有匹配条目，也没有默认团队",
+        "no entry matches and there is no default team",
+    ),
+    ("no_members", "团队无人接线索", "nobody of the team takes leads"),
+    ("inactive", "已离岗", "left"),
+    ("on_leave", "休假", "on leave"),
+    ("at_capacity", "在手已满", "holds all they can"),
+    ("role", "岗位不接线索", "their role takes no leads"),
+    ("missing_skill", "缺少技能", "lacks a skill"),
+    ("previous_owner", "刚退回或超时", "had it before"),
+    // History.
+    ("assigned", "已分配", "assigned"),
+    ("queued", "排队等待", "queued"),
+    ("claimed", "已领取", "claimed"),
+    ("escalated", "已升级提醒", "escalated"),
+    ("contacted", "已首次联系", "first contact"),
+    ("stopped", "计时停止", "clock stopped"),
+];
+
+impl Language {
+    fn pick(self, zh: &'static str, en: &'static str) -> &'static str {
+        match self {
+            Zh => zh,
+            En => en,
+        }
+    }
+
+    /// Returns what a word of the API means, or the word where it is not known.
+    fn word(self, word: &str) -> String {
+        let known = WORDS.iter().find(|(known, ..)| *known == word);
+        known.map_or(word, |&(_, zh, en)| self.pick(zh, en)).to_owned()
+    }
+}
+
+/// Writes every decision and then what happened.
+pub(super) fn render(response: &ExplainAssignmentResponse, lang: Language, output: &Output) -> String {
+    let mut text = String::new();
+    if response.decisions.is_empty() {
+        text.push_str(lang.pick("尚未分配\n", "not routed yet\n"));
+    }
+    for (at, decision) in response.decisions.iter().enumerate() {
+        let title = lang.pick("决定", "Decision");
+        let _ = writeln!(
+            text,
+            "{title} {}  {}  {}",
+            at + 1,
+            output.time(decision.decide_time.as_ref()),
+            lang.word(&decision.trigger)
+        );
+        text.push_str(&render_decision(decision, lang));
+        text.push('\n');
+    }
+    if !response.history.is_empty() {
+        let _ = writeln!(text, "{}", lang.pick("经过", "History"));
+        text.push_str(&render_history(&response.history, lang, output));
+    }
+    text
+}
+
+fn render_decision(decision: &RoutingDecision, lang: Language) -> String {
+    let unknown = lang.pick("未识别", "not known");
+    let none = lang.pick("无", "none");
+    let path = |names: &[String]| {
+        if names.is_empty() {
+            unknown.to_owned()
+        } else {
+            names.join(" → ")
+        }
+    };
+    let or = |text: &str, other: &str| {
+        if text.is_empty() {
+            other.to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    let version = match decision.policy_version {
+        0 => none.to_owned(),
+        version => version.to_string(),
+    };
+    let default_team = lang.pick("无（默认团队）", "none (default team)");
+    let matched = if decision.matched_entry.is_empty() && decision.team.is_empty() {
+        none
+    } else {
+        default_team
+    };
+    let chosen = or(&decision.chosen, lang.pick("暂无，进入队列", "nobody, it waits"));
+    let mut facts = Table::new([lang.pick("策略版本", "policy version"), version.as_str()]);
+    for (label, value) in [
+        (lang.pick("地区路径", "territories"), path(&decision.territory_path)),
+        (lang.pick("产品路径", "products"), path(&decision.product_path)),
+        (
+            lang.pick("匹配条目", "matched entry"),
+            or(&decision.matched_entry, matched),
+        ),
+        (lang.pick("团队", "team"), or(&decision.team, none)),
+        (lang.pick("选中", "chosen"), chosen),
+        (lang.pick("依据", "because"), lang.word(&decision.reason)),
+    ] {
+        facts.row([label.to_owned(), value]);
+    }
+    let mut text = facts.render(2);
+    if !decision.candidates.is_empty() {
+        let mut table = Table::new([
+            lang.pick("候选人", "CANDIDATE"),
+            lang.pick("权重", "WEIGHT"),
+            lang.pick("落后轮次", "TURNS BEHIND"),
+            lang.pick("在手/上限", "OPEN/CAPACITY"),
+        ]);
+        for candidate in &decision.candidates {
+            table.row([
+                candidate.member.clone(),
+                candidate.weight.to_string(),
+                format!("{:+.2}", candidate.deficit),
+                format!("{}/{}", candidate.open_leads, candidate.capacity),
+            ]);
+        }
+        text.push_str(&table.render(2));
+    }
+    if !decision.exclusions.is_empty() {
+        let mut table = Table::new([lang.pick("排除", "PASSED OVER"), lang.pick("原因", "WHY"), ""]);
+        for exclusion in &decision.exclusions {
+            table.row([
+                exclusion.member.clone(),
+                lang.word(&exclusion.reason),
+                exclusion.detail.clone(),
+            ]);
+        }
+        text.push_str(&table.render(2));
+    }
+    text
+}
+
+fn render_history(history: &[LeadHistoryEntry], lang: Language, output: &Output) -> String {
+    let headings = [
+        lang.pick("时间", "TIME"),
+        lang.pick("事件", "WHAT"),
+        lang.pick("人员", "WHO"),
+        lang.pick("说明", "DETAIL"),
+    ];
+    let mut table = Table::new(headings);
+    for entry in history {
+        table.row([
+            output.time(entry.time.as_ref()),
+            lang.word(&entry.kind),
+            entry.member.clone(),
+            lang.word(&entry.detail),
+        ]);
+    }
+    table.render(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+    use reflex_proto::leads::v1::routing_decision::{Candidate, Exclusion};
+
+    use super::*;
+    use crate::cli::Format;
+
+    fn explained(lang: Language) -> String {
+        let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let decision = RoutingDecision {
+            decide_time: time(1_772_413_200),
+            trigger: "captured".to_owned(),
+            policy_version: 3,
+            territory_path: vec!["territories/suzhou".to_owned(), "territories/jiangsu".to_owned()],
+            matched_entry: "territories/jiangsu × any".to_owned(),
+            team: "teams/ortho".to_owned(),
+            candidates: vec![Candidate {
+                member: "members/li.na".to_owned(),
+                weight: 150,
+                deficit: 0.417,
+                open_leads: 3,
+                capacity: 20,
+            }],
+            exclusions: vec![Exclusion {
+                member: "members/wang.qiang".to_owned(),
+                reason: "on_leave".to_owned(),
+                detail: "2026-03-05".to_owned(),
+            }],
+            chosen: "members/li.na".to_owned(),
+            reason: "only_candidate".to_owned(),
+            ..RoutingDecision::default()
+        };
+        let response = ExplainAssignmentResponse {
+            decisions: vec![decision],
+            history: vec![LeadHistoryEntry {
+                time: time(1_772_413_200),
+                kind: "assigned".to_owned(),
+                member: "members/li.na".to_owned(),
+                detail: String::new(),
+            }],
+        };
+        let zone = TimeZone::get("Asia/Shanghai").expect("bundled");
+        let format = Format::Table;
+        render(&response, lang, &Output { format, zone })
+    }
+
+    #[test]
+    fn decisions_are_explained_in_chinese() {
+        let expected = "\
+决定 1  2026-03-02 09:00:00  新线索
+  策略版本  3
+  地区路径  territories/suzhou → territories/jiangsu
+  产品路径  未识别
+  匹配条目  territories/jiangsu × any
+  团队      teams/ortho
+  选中      members/li.na
+  依据      只有一人可接
+  候选人         权重  落后轮次  在手/上限
+  members/li.na  150   +0.42     3/20
+  排除                原因
+  members/wang.qiang  休假  2026-03-05
+
+经过
+  时间                 事件    人员           说明
+  2026-03-02 09:00:00  已分配  members/li.na
+";
+        assert_eq!(explained(Zh), expected);
+    }
+
+    #[test]
+    fn decisions_are_explained_in_english() {
+        let text = explained(En);
+        for part in [
+            "Decision 1  2026-03-02 09:00:00  the lead is new",
+            "products        not known",
+            "because         nobody else could take it",
+            "members/wang.qiang  on leave  2026-03-05",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in\n{text}");
+        }
+        assert!(
+            !render(
+                &ExplainAssignmentResponse::default(),
+                En,
+                &Output {
+                    format: Format::Table,
+                    zone: TimeZone::UTC
+                }
+            )
+            .is_empty()
+        );
+    }
+}

@@ -1,0 +1,172 @@
+//! `reflexctl messages`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use reflex_proto::notifications::v1::message_service_client::MessageServiceClient;
+use reflex_proto::notifications::v1::{
+    GetMessageRequest, GetMessageResponse, ListMessagesRequest, ListMessagesResponse, message,
+};
+
+use super::{answer, lead_name, named};
+use crate::bundle::Owner;
+use crate::cli::{ConnectionArgs, PageArgs};
+use crate::output::{Output, Table, more, word};
+
+/// Shows who was told, when, by which channel, why, and with which words.
+#[derive(Debug, Args)]
+pub(crate) struct Messages {
+    #[command(flatten)]
+    connection: ConnectionArgs,
+    #[command(subcommand)]
+    command: MessagesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum MessagesCommand {
+    /// Lists messages, newest first.
+    #[command(after_help = "Example:\n  reflexctl messages list --lead L000123 --state delivered")]
+    List(List),
+    /// Shows one message with every attempt to deliver it.
+    #[command(after_help = "Example:\n  reflexctl messages show messages/0199c0de-0000-7000-8000-000000000001")]
+    Show {
+        /// Id or resource name of the message.
+        message: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Only to this member.
+    #[arg(long, default_value = "", hide_default_value = true, value_name = "MEMBER")]
+    recipient: String,
+    /// Only about this lead: number, id or resource name.
+    #[arg(long)]
+    lead: Option<String>,
+    /// Only in this state.
+    #[arg(long, value_enum)]
+    state: Option<State>,
+    #[command(flatten)]
+    page: PageArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum State {
+    Pending,
+    Delivered,
+    Merged,
+    Stopped,
+    Failed,
+}
+
+impl Messages {
+    pub(crate) async fn run(self, output: &Output) -> anyhow::Result<()> {
+        let outcome = match &self.command {
+            MessagesCommand::List(list) => self.list(list, output).await,
+            MessagesCommand::Show { message } => self.show(message, output).await,
+        };
+        self.connection.explain(outcome)
+    }
+
+    async fn list(&self, list: &List, output: &Output) -> anyhow::Result<()> {
+        let connection = self.connection.connect()?;
+        let subject = match &list.lead {
+            Some(lead) => lead_name(&connection, lead).await?,
+            None => String::new(),
+        };
+        let state = match list.state {
+            None => message::State::Unspecified,
+            Some(State::Pending) => message::State::Pending,
+            Some(State::Delivered) => message::State::Delivered,
+            Some(State::Merged) => message::State::Merged,
+            Some(State::Stopped) => message::State::Stopped,
+            Some(State::Failed) => message::State::Failed,
+        };
+        let request = ListMessagesRequest {
+            page_size: list.page.page_size,
+            page_token: list.page.page_token.clone(),
+            recipient: named("members", &list.recipient),
+            subject,
+            state: state.into(),
+        };
+        let client = MessageServiceClient::new(connection.to(Owner::Notifications)?);
+        let response = answer(async || client.clone().list_messages(request.clone()).await).await?;
+        output.response("reflex.notifications.v1.ListMessagesResponse", &response, |response| {
+            render_list(response, output)
+        })?;
+        Ok(())
+    }
+
+    async fn show(&self, message: &str, output: &Output) -> anyhow::Result<()> {
+        let client = MessageServiceClient::new(self.connection.connect()?.to(Owner::Notifications)?);
+        let request = GetMessageRequest {
+            name: named("messages", message),
+        };
+        let response = answer(async || client.clone().get_message(request.clone()).await).await?;
+        output.response("reflex.notifications.v1.GetMessageResponse", &response, |response| {
+            render_message(response, output)
+        })?;
+        Ok(())
+    }
+}
+
+fn render_list(response: &ListMessagesResponse, output: &Output) -> String {
+    let mut table = Table::new(["CREATED", "RECIPIENT", "CHANNEL", "STATE", "CLASS", "TITLE", "MESSAGE"]);
+    for message in &response.messages {
+        table.row([
+            output.time(message.create_time.as_ref()),
+            message.recipient.clone(),
+            message.channel.clone(),
+            word(message.state().as_str_name(), "STATE_"),
+            message.message_class.clone(),
+            message.title.clone(),
+            message.name.clone(),
+        ]);
+    }
+    table.render(0) + &more(&response.next_page_token)
+}
+
+fn render_message(response: &GetMessageResponse, output: &Output) -> String {
+    let Some(message) = &response.message else {
+        return String::new();
+    };
+    let mut facts = Table::new(["message", message.name.as_str()]);
+    for (label, value) in [
+        ("recipient", message.recipient.clone()),
+        ("channel", message.channel.clone()),
+        ("state", word(message.state().as_str_name(), "STATE_")),
+        ("reason", message.reason.clone()),
+        ("subject", message.subject.clone()),
+        ("caused by", message.cause_event.clone()),
+        ("template", message.template.clone()),
+        ("created", output.time(message.create_time.as_ref())),
+        ("delivered", output.time(message.deliver_time.as_ref())),
+    ] {
+        if !value.is_empty() {
+            facts.row([label.to_owned(), value]);
+        }
+    }
+    let mut attempts = Table::new(["ATTEMPT", "OUTCOME", "CODE", "TOOK", "DETAIL"]);
+    for attempt in &message.attempts {
+        let took = attempt
+            .latency
+            .as_ref()
+            .and_then(|latency| std::time::Duration::try_from(*latency).ok());
+        attempts.row([
+            output.time(attempt.create_time.as_ref()),
+            attempt.outcome.clone(),
+            attempt.provider_code.clone(),
+            took.map(|took| format!("{} ms", took.as_millis())).unwrap_or_default(),
+            attempt.detail.clone(),
+        ]);
+    }
+    let attempts = if message.attempts.is_empty() {
+        String::new()
+    } else {
+        format!("\n{}", attempts.render(0))
+    };
+    format!(
+        "{}\n{}\n\n{}\n{attempts}",
+        facts.render(0),
+        message.title,
+        message.body.trim_end()
+    )
+}

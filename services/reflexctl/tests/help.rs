@@ -1,0 +1,114 @@
+//! Every command explains itself.
+#![cfg(test)]
+
+use std::process::{Command, Output};
+
+fn reflexctl(arguments: &[&str]) -> Output {
+    let mut reflexctl = Command::new(env!("CARGO_BIN_EXE_reflexctl"));
+    // Neither the reader's environment nor their running suite decides.
+    let inherited = ["REFLEX_SERVER", "REFLEX_NOTIFICATIONS", "REFLEX_TOKEN", "REFLEX_TENANT"];
+    for variable in inherited {
+        reflexctl.env_remove(variable);
+    }
+    reflexctl
+        .env("REFLEX_DATA_DIR", "/nonexistent")
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// Every command that does something.
+const COMMANDS: &[&[&str]] = &[
+    &["apply"],
+    &["leads", "capture"],
+    &["leads", "list"],
+    &["leads", "show"],
+    &["leads", "explain"],
+    &["claim"],
+    &["release"],
+    &["followup", "record"],
+    &["followup", "list"],
+    &["members", "list"],
+    &["inbox", "list"],
+    &["inbox", "watch"],
+    &["inbox", "read"],
+    &["messages", "list"],
+    &["messages", "show"],
+    &["dlq", "list"],
+    &["dlq", "show"],
+    &["dlq", "replay"],
+    &["dlq", "drop"],
+    &["calendar", "due"],
+    &["calendar", "elapsed"],
+    &["token"],
+    &["keys", "generate"],
+];
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    for command in COMMANDS {
+        let output = reflexctl(&[command, &["--help"][..]].concat());
+        assert_eq!(output.status.code(), Some(0), "{command:?}");
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert!(help.contains("Example"), "{command:?} has no example:\n{help}");
+        assert!(
+            help.contains(&format!("reflexctl {}", command.join(" "))),
+            "{command:?} shows another command"
+        );
+        assert!(help.contains("--output"), "{command:?}");
+    }
+}
+
+#[test]
+fn the_commands_are_all_there_are() {
+    let mut found = Vec::new();
+    for top in subcommands(&[]) {
+        let below = subcommands(&[&top]);
+        found.extend(below.iter().map(|name| format!("{top} {name}")));
+        if below.is_empty() {
+            found.push(top);
+        }
+    }
+    let mut known: Vec<String> = COMMANDS.iter().map(|command| command.join(" ")).collect();
+    known.sort();
+    found.sort();
+    assert_eq!(found, known);
+}
+
+fn subcommands(path: &[&str]) -> Vec<String> {
+    let help = String::from_utf8(reflexctl(&[path, &["-h"]].concat()).stdout).unwrap();
+    let listed = help.split_once("Commands:\n").map_or("", |(_, behind)| behind);
+    let lines = listed.lines().take_while(|line| line.starts_with("  "));
+    lines
+        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn wrong_usage_exits_2_and_failure_1() {
+    for wrong in [
+        &[][..],
+        &["leads"],
+        &["leads", "capture"],
+        &["leads", "list", "--state", "lost"],
+        &["apply", "-f"],
+        &["nonsense"],
+    ] {
+        assert_eq!(reflexctl(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+    let nowhere = reflexctl(&["leads", "list"]);
+    let error = String::from_utf8(nowhere.stderr).unwrap();
+    assert_eq!(nowhere.status.code(), Some(1), "{error}");
+    assert!(
+        error.starts_with("error: no address of the leads service: start everything with `make up`"),
+        "{error}"
+    );
+
+    let deaf = reflexctl(&["leads", "list", "--server", "http://127.0.0.1:1", "--tenant", "a"]);
+    let error = String::from_utf8(deaf.stderr).unwrap();
+    assert_eq!(deaf.status.code(), Some(1), "{error}");
+    assert!(
+        error.contains("http://127.0.0.1:1 (`make up` starts everything): the server cannot be reached: "),
+        "{error}"
+    );
+}
