@@ -29,12 +29,15 @@ pub(crate) fn timestamp(at: Timestamp) -> prost_types::Timestamp {
 /// # Errors
 /// When it is outside the calendar.
 pub(crate) fn instant(field: &str, at: &prost_types::Timestamp) -> Result<Timestamp, Violation> {
+    /// 0001-01-01, as the message's own definition has it.
+    const FIRST_SECOND: i64 = -62_135_596_800;
     let outside = || Violation {
         field: field.to_owned(),
         description: "must be between the years 1 and 9999".into(),
     };
     let exact = Timestamp::new(at.seconds, at.nanos).map_err(|_| outside())?;
-    Timestamp::from_microsecond(exact.as_microsecond()).map_err(|_| outside())
+    let whole = Timestamp::from_microsecond(exact.as_microsecond()).map_err(|_| outside())?;
+    if whole.as_second() < FIRST_SECOND { Err(outside()) } else { Ok(whole) }
 }
 
 /// Converts a message to a duration.

@@ -96,9 +96,10 @@ pub fn parse(file: &[u8], directory: &Directory) -> Result<Vec<Line>, Vec<Violat
     }
     let mut lines = Vec::new();
     let mut seen: HashMap<MemberId, u64> = HashMap::new();
+    let mut places = Places { text, byte: 0, line: 1 };
     for record in reader.records() {
         let record = record.expect("records of a text in memory with any number of cells can be read");
-        let number = record.position().map_or(0, csv::Position::line);
+        let number = places.line_of(&record);
         if record.len() != columns.len() {
             let counts = format!("has {} cells, the header has {}", record.len(), columns.len());
             fault(&mut violations, number, "", &counts);
@@ -130,6 +131,30 @@ pub fn parse(file: &[u8], directory: &Directory) -> Result<Vec<Line>, Vec<Violat
         Ok(lines)
     } else {
         Err(violations.into_vec())
+    }
+}
+
+/// Counts lines as an editor does. The reader's own count stands behind after `\r\n` and empty lines.
+struct Places<'a> {
+    text: &'a str,
+    byte: usize,
+    line: u64,
+}
+
+impl Places<'_> {
+    /// Returns the line a record starts on; records come in their order.
+    fn line_of(&mut self, record: &csv::StringRecord) -> u64 {
+        let bytes = self.text.as_bytes();
+        let start = record.position().map_or(0, csv::Position::byte);
+        let mut start = usize::try_from(start).map_or(bytes.len(), |start| start.min(bytes.len()));
+        while bytes.get(start).is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
+            start += 1;
+        }
+        for byte in &bytes[self.byte..start] {
+            self.line += u64::from(*byte == b'\n');
+        }
+        self.byte = start;
+        self.line
     }
 }
 

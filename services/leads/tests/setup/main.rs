@@ -1,0 +1,12 @@
+//! What a tenant sets up, over the real server, with a real PostgreSQL and Redis.
+#![cfg(test)]
+
+mod calendars;
+mod directory;
+mod effects;
+mod forms;
+mod harness;
+mod import;
+mod leaves;
+mod routing;
+mod snapshot;
