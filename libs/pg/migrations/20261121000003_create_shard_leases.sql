@@ -31,14 +31,15 @@ end $$;
 revoke all on function hold_shard(text, bigint) from public;
 grant execute on function hold_shard(text, bigint) to reflex_app, reflex_worker;
 
--- Whether the process with this id is gone: it holds an advisory lock on its id as long as it lives.
+-- Whether the process with this id is gone: it holds a shared advisory lock on its id as long as it lives. Two who ask at
+-- the same moment may keep each other from knowing; then one of them asks again later.
 create function is_gone(owner uuid) returns boolean
     language plpgsql volatile
     as $$
 declare
     key bigint := hashtextextended(owner::text, 0);
 begin
-    if pg_try_advisory_xact_lock_shared(key) then
+    if pg_try_advisory_xact_lock(key) then
         return true;
     end if;
     return false;

@@ -157,14 +157,15 @@ impl<W: ShardWorker> Shards<W> {
         Ok(())
     }
 
-    /// Holds the advisory lock of our own id on a connection of its own, as long as the process lives.
+    /// Holds the advisory lock of our own id on a connection of its own, as long as the process lives. Shared, because
+    /// every group of shards of the process holds it.
     async fn show_alive(&self, alive: &mut Option<PgConnection>) -> Result<(), DbError> {
         if let Some(connection) = alive {
             connection.ping().await?;
             return Ok(());
         }
         let mut connection = PgConnection::connect_with(&self.pool.connect_options()).await?;
-        sqlx::query("select pg_advisory_lock(hashtextextended($1::text, 0))")
+        sqlx::query("select pg_advisory_lock_shared(hashtextextended($1::text, 0))")
             .bind(self.owner.to_string())
             .execute(&mut connection)
             .await?;
