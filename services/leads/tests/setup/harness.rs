@@ -212,7 +212,7 @@ impl Caller {
     /// Waits until the lead has this owner, or for an empty one, until it waits in the queue.
     pub(crate) async fn wait_for_owner(&self, name: &str, owner: &str) -> Lead {
         let leads = &self.leads;
-        eventually("the lead has the owner", async || {
+        eventually(&format!("{name} has the owner {owner:?}"), async || {
             let request = GetLeadRequest { name: name.into() };
             let lead = leads
                 .clone()
