@@ -7,7 +7,7 @@ use http::uri::PathAndQuery;
 use prost::bytes::Bytes;
 use reflex_rpc::client::{RetryBudget, retry};
 use tokio::time::{Instant, timeout_at};
-use tonic::{CancellationHandle, Status, Streaming, client::Grpc, transport::Channel};
+use tonic::{Status, Streaming, client::Grpc, transport::Channel};
 
 use crate::{call::Call, codec::RawCodec, problem::Problem};
 
@@ -71,7 +71,7 @@ impl Backend {
         let once = || async {
             let mut grpc = self.ready().await?;
             let answer = grpc
-                .unary(call.request(message.clone()), path.clone(), RawCodec)
+                .unary(call.request(Ok(message.clone())), path.clone(), RawCodec)
                 .await?;
             Ok(answer.into_inner())
         };
@@ -92,29 +92,25 @@ impl Backend {
     ) -> Result<Streaming<Bytes>, Problem> {
         let begin = async {
             let mut grpc = self.ready().await?;
-            grpc.server_streaming(call.request(message), path.clone(), RawCodec)
+            grpc.server_streaming(call.request(Ok(message)), path.clone(), RawCodec)
                 .await
         };
         Ok(until(call.deadline, begin).await?.into_inner())
     }
 
-    /// Sends a stream of messages and returns the one answer. Dropped before its end, it resets the call: what was sent
-    /// so far must not look like everything.
+    /// Sends a stream of messages and returns the one answer. A failure in the stream resets the call.
     pub(crate) async fn client_streaming(
         &self,
         path: &PathAndQuery,
-        messages: impl Stream<Item = Bytes> + Send + 'static,
+        messages: impl Stream<Item = Result<Bytes, Status>> + Send + 'static,
         call: &Call,
     ) -> Result<Bytes, Problem> {
-        let mut request = call.request(messages);
-        let mut reset = ResetOnDrop(Some(request.cancellation_handle()));
         let whole = async {
             let mut grpc = self.ready().await?;
-            grpc.client_streaming(request, path.clone(), RawCodec).await
+            grpc.client_streaming(call.request(messages), path.clone(), RawCodec)
+                .await
         };
-        let answer = until(call.deadline, whole).await?;
-        reset.0 = None;
-        Ok(answer.into_inner())
+        Ok(until(call.deadline, whole).await?.into_inner())
     }
 
     async fn ready(&self) -> Result<Grpc<Channel>, Status> {
@@ -122,16 +118,6 @@ impl Backend {
         let ready = grpc.ready().await;
         ready.map_err(|error| Status::from_error(Box::new(error)))?;
         Ok(grpc)
-    }
-}
-
-struct ResetOnDrop(Option<CancellationHandle>);
-
-impl Drop for ResetOnDrop {
-    fn drop(&mut self) {
-        if let Some(handle) = self.0.take() {
-            handle.cancel();
-        }
     }
 }
 

@@ -6,12 +6,13 @@ use tonic::{
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
-/// Carries encoded messages; a request that is repeated needs no second encoding.
+/// Carries encoded messages; a request that is repeated needs no second encoding. A stream of requests that breaks off
+/// carries its failure, which resets the call.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RawCodec;
 
 impl Codec for RawCodec {
-    type Encode = Bytes;
+    type Encode = Result<Bytes, Status>;
     type Decode = Bytes;
     type Encoder = Self;
     type Decoder = Self;
@@ -26,11 +27,11 @@ impl Codec for RawCodec {
 }
 
 impl Encoder for RawCodec {
-    type Item = Bytes;
+    type Item = Result<Bytes, Status>;
     type Error = Status;
 
-    fn encode(&mut self, message: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(message);
+    fn encode(&mut self, message: Self::Item, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put(message?);
         Ok(())
     }
 }

@@ -103,17 +103,17 @@ pub fn serve(parts: Parts, listener: TcpListener) -> io::Result<Gateway> {
         backends: Arc::clone(&backends),
         limits,
         readers: Arc::new(Semaphore::new(limits.max_streams)),
-        stop: tasks.stop(),
+        tasks: tasks.clone(),
     };
+    let wrong_method = async || Problem::new(StatusCode::METHOD_NOT_ALLOWED, "the method is not allowed here");
     let router = router
         .merge(rpc::routes(rpc))
         .merge(openapi::routes(methods, backends.find(LEADS).is_some()))
+        .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(edge, edge::pass))
         .merge(health::routes(readiness.clone(), backends))
-        .fallback(async || Problem::not_found("there is nothing here"))
-        .method_not_allowed_fallback(async || {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "the method is not allowed here")
-        });
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(async || Problem::not_found("there is nothing here"));
 
     let server = Server {
         listener,

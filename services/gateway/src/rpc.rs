@@ -8,13 +8,14 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::post,
 };
-use futures_util::stream;
+use futures_util::FutureExt as _;
 use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
 use prost::{Message as _, bytes::Bytes};
 use prost_reflect::{DynamicMessage, Value};
 use reflex_proto::platform::v1::Reason;
-use tokio::sync::{Semaphore, mpsc};
-use tokio_util::sync::CancellationToken;
+use reflex_runtime::tasks::Tasks;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tracing::Instrument as _;
 
 use crate::{
     backends::{Backend, Backends},
@@ -45,7 +46,7 @@ pub(crate) struct Rpc {
     pub(crate) limits: Limits,
     /// Places of readers that stay.
     pub(crate) readers: Arc<Semaphore>,
-    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: Tasks,
 }
 
 /// Returns the routes of all RPCs.
@@ -85,12 +86,12 @@ async fn handle(
 }
 
 impl Rpc {
-    fn backend_of<'a>(&'a self, method: &'a Method, query: Option<&str>) -> Result<&'a Backend, Problem> {
+    fn backend_of<'a>(&'a self, method: &'a Method, query: Option<&str>) -> Result<&'a Arc<Backend>, Problem> {
         if let Target::One(backend) = &method.target {
             return Ok(backend);
         }
         let named = query::find(query, "service").and_then(|name| self.backends.find(name));
-        named.map(|backend| &**backend).ok_or_else(|| {
+        named.ok_or_else(|| {
             let names = self.backends.names();
             Problem::invalid_field("service", format!("say in the query of which service: {names}"))
         })
@@ -138,7 +139,7 @@ impl Rpc {
                 .await?,
             output: method.output.clone(),
             deadline,
-            stop: self.stop.clone(),
+            stop: self.tasks.stop(),
             _place: place,
         };
         Ok(answers.into_response())
@@ -147,7 +148,7 @@ impl Rpc {
     async fn client_streaming(
         &self,
         method: &Method,
-        backend: &Backend,
+        backend: &Arc<Backend>,
         headers: &HeaderMap,
         body: axum::body::Body,
         passage: &Passage,
@@ -164,21 +165,26 @@ impl Rpc {
             silence: self.limits.body_timeout(),
         };
 
-        // Declared before the call, so on an early way out the call is reset before its messages end.
-        let (messages, mut receiver) = mpsc::channel(WAITING_MESSAGES);
-        let received = stream::poll_fn(move |context| receiver.poll_recv(context));
-        let mut answer = pin!(backend.client_streaming(&method.path, received, &call));
-        let early = tokio::select! {
-            answer = &mut answer => Some(answer?),
+        // The call outlives this request: dropped, it would be cancelled, which tonic's servers take for the regular end
+        // of the stream. Without its sender the stream fails instead.
+        let (messages, receiver) = mpsc::channel(WAITING_MESSAGES);
+        let (answered, answer) = oneshot::channel();
+        let (backend, path) = (Arc::clone(backend), method.path.clone());
+        let outcome = async move {
+            let outcome = backend.client_streaming(&path, lines::whole(receiver), &call).await;
+            // The client may have gone.
+            let _told = answered.send(outcome);
+        };
+        self.tasks.spawn_brief("client stream", outcome.in_current_span());
+
+        let answer = answer.map(|answer| answer.unwrap_or_else(|_panicked| Err(Problem::internal())));
+        let mut answer = pin!(answer);
+        let answer = tokio::select! {
+            answer = &mut answer => answer?,
             fed = lines::feed(body, &method.input, limits, &messages) => {
                 fed?;
-                None
+                answer.await?
             }
-        };
-        drop(messages);
-        let answer = match early {
-            Some(answer) => answer,
-            None => answer.await?,
         };
         json_response(method, answer)
     }

@@ -6,7 +6,7 @@ use axum::{
     body::{Body, Bytes},
     response::{IntoResponse, Response},
 };
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use http::{StatusCode, header::CONTENT_TYPE};
 use http_body_util::BodyExt as _;
 use prost::Message as _;
@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
-use tonic::Streaming;
+use tonic::{Status, Streaming};
 
 use super::json as message_json;
 use crate::{body, problem::Problem};
@@ -84,13 +84,16 @@ pub(crate) struct LineLimits {
     pub(crate) silence: Duration,
 }
 
-/// Reads a body line by line and sends each as an encoded message. Ends early, without a failure, when nobody takes them
-/// any more: then the answer is there already.
+/// A message of a client's stream, or its regular end.
+pub(crate) type MessageOrEnd = Option<Bytes>;
+
+/// Reads a body line by line and sends each as an encoded message, then the end. Stops early, without a failure, when
+/// nobody takes them any more: then the answer is there already.
 pub(crate) async fn feed(
     mut body: Body,
     input: &MessageDescriptor,
     limits: LineLimits,
-    messages: &mpsc::Sender<Bytes>,
+    messages: &mpsc::Sender<MessageOrEnd>,
 ) -> Result<(), Problem> {
     let mut lines = Lines::new(input.clone(), limits);
     loop {
@@ -100,16 +103,34 @@ pub(crate) async fn feed(
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body ended early"))?;
         let Ok(data) = frame.into_data() else { continue };
-        for message in lines.add(&data)? {
-            if messages.send(message).await.is_err() {
+        lines.count_bytes(data.len())?;
+        for part in data.split_inclusive(|&byte| byte == b'\n') {
+            let Some(message) = lines.add(part)? else { continue };
+            if messages.send(Some(message)).await.is_err() {
                 return Ok(());
             }
         }
     }
-    if let Some(message) = lines.last()? {
-        let _taken_or_answered = messages.send(message).await;
+    if let Some(message) = lines.end_line()? {
+        let _taken_or_answered = messages.send(Some(message)).await;
     }
+    let _taken_or_answered = messages.send(None).await;
     Ok(())
+}
+
+/// Returns the messages as a stream that fails unless it has its end: what came until a client broke off, or wrote
+/// something wrong, must not look like everything.
+pub(crate) fn whole(
+    receiver: mpsc::Receiver<MessageOrEnd>,
+) -> impl Stream<Item = Result<Bytes, Status>> + Send + 'static {
+    stream::unfold(Some(receiver), |receiver| async {
+        let mut receiver = receiver?;
+        match receiver.recv().await {
+            Some(Some(message)) => Some((Ok(message), Some(receiver))),
+            Some(None) => None,
+            None => Some((Err(Status::aborted("the client's stream broke off")), None)),
+        }
+    })
 }
 
 /// Cuts a body into lines.
@@ -134,31 +155,29 @@ impl Lines {
         }
     }
 
-    /// Takes the next bytes and returns the messages they complete.
-    fn add(&mut self, data: &[u8]) -> Result<Vec<Bytes>, Problem> {
-        self.bytes += data.len();
+    fn count_bytes(&mut self, bytes: usize) -> Result<(), Problem> {
+        self.bytes += bytes;
         if self.bytes > self.limits.body_bytes {
             return Err(body::too_large(self.limits.body_bytes));
         }
-        let mut messages = Vec::new();
-        for part in data.split_inclusive(|&byte| byte == b'\n') {
-            if self.begun.len() + part.len() > self.limits.line_bytes {
-                let detail = format!("line {} has more than {} bytes", self.count + 1, self.limits.line_bytes);
-                return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-            }
-            self.begun.extend_from_slice(part);
-            if part.ends_with(b"\n") {
-                messages.extend(self.end_line()?);
-            }
+        Ok(())
+    }
+
+    /// Takes the next part of a line, and returns the message if it is the last.
+    fn add(&mut self, part: &[u8]) -> Result<Option<Bytes>, Problem> {
+        if self.begun.len() + part.len() > self.limits.line_bytes {
+            let detail = format!("line {} has more than {} bytes", self.count + 1, self.limits.line_bytes);
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
         }
-        Ok(messages)
+        self.begun.extend_from_slice(part);
+        if part.ends_with(b"\n") {
+            self.end_line()
+        } else {
+            Ok(None)
+        }
     }
 
-    /// Returns the message of a last line without its end.
-    fn last(&mut self) -> Result<Option<Bytes>, Problem> {
-        self.end_line()
-    }
-
+    /// Returns the message of the line that ends here; blank lines have none.
     fn end_line(&mut self) -> Result<Option<Bytes>, Problem> {
         let line = std::mem::take(&mut self.begun);
         self.count += 1;
@@ -197,19 +216,23 @@ mod tests {
         let text = "{\"name\":\"leads/华东\"}\r\n\n{\"name\":\"leads/2\"}".as_bytes();
         for size in 1..=text.len() {
             let mut lines = lines();
-            let mut messages = Vec::new();
+            let mut messages = 0;
             for chunk in text.chunks(size) {
-                messages.extend(lines.add(chunk).unwrap());
+                for part in chunk.split_inclusive(|&byte| byte == b'\n') {
+                    messages += usize::from(lines.add(part).unwrap().is_some());
+                }
             }
-            messages.extend(lines.last().unwrap());
-            assert_eq!(messages.len(), 2, "in chunks of {size}");
+            messages += usize::from(lines.end_line().unwrap().is_some());
+            assert_eq!(messages, 2, "in chunks of {size}");
         }
     }
 
     #[test]
     fn a_bad_line_is_named_by_its_number() {
         let mut lines = lines();
-        let problem = lines.add(b"{}\n{}\n{\"nam\":1}\n").unwrap_err();
+        assert!(lines.add(b"{}\n").unwrap().is_some());
+        assert!(lines.add(b"\n").unwrap().is_none());
+        let problem = lines.add(b"{\"nam\":1}\n").unwrap_err();
         assert_eq!(problem.json()["violations"][0]["field"], "line 3: nam");
     }
 
@@ -217,10 +240,7 @@ mod tests {
     fn long_lines_and_long_bodies_are_refused() {
         let mut lines = lines();
         assert_eq!(lines.add(&[b' '; 41]).unwrap_err().status(), 413);
-        let mut lines = self::lines();
-        for _ in 0..20 {
-            lines.add(b"         \n").unwrap();
-        }
-        assert_eq!(lines.add(b"\n").unwrap_err().status(), 413);
+        lines.count_bytes(200).unwrap();
+        assert_eq!(lines.count_bytes(1).unwrap_err().status(), 413);
     }
 }

@@ -1,0 +1,11 @@
+//! The gateway over real sockets, in front of services that do what a test says.
+
+mod backend;
+mod client;
+mod connections;
+mod edge;
+mod forms;
+mod gateway;
+mod health;
+mod rpc;
+mod streams;
