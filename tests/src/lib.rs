@@ -1,3 +1,5 @@
 //! reflex-tests
 
+pub mod bench;
 pub mod simulator;
+pub mod suite;

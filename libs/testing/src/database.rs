@@ -30,6 +30,7 @@ impl TestDatabase {
     /// # Panics
     /// When there is no server or a migration fails.
     pub async fn create(parts: &[&Migrator]) -> Self {
+        crate::show_logs();
         let backends = Backends::shared().await;
         match copy_template(backends, parts).await {
             Ok(name) => Self { name, backends },

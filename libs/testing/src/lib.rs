@@ -6,6 +6,7 @@
 mod backends;
 mod database;
 mod eventually;
+mod logs;
 mod redis;
 
 use jiff::Timestamp;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 pub use backends::Backends;
 pub use database::TestDatabase;
 pub use eventually::{Seen, eventually};
+pub use logs::show_logs;
 pub use redis::TestRedis;
 pub use reflex_runtime::{clock::FixedClock, ids::SeededIds};
 

@@ -31,8 +31,6 @@ create table leads (
     team text collate "C",
     previous_owner text collate "C",
     fencing_token bigint not null default 0,
-    -- What brought the lead (back) to routing, for example "captured" or "released".
-    trigger text collate "C" not null default 'captured',
     queue_reason text,
     create_time timestamptz not null,
     assign_time timestamptz,

@@ -39,7 +39,7 @@ use crate::{
 };
 
 /// What every use case needs; shared by all requests and loops.
-pub struct App {
+pub(crate) struct App {
     pub(crate) db: Database,
     pub(crate) clock: SharedClock,
     pub(crate) ids: SharedIds,

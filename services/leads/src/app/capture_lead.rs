@@ -28,15 +28,15 @@ pub(crate) struct Capture {
 
 /// What a capture's caller is told.
 #[derive(Debug, Clone)]
-pub struct Captured {
+pub(crate) struct Captured {
     /// The lead.
-    pub lead_id: Uuid,
+    pub(crate) lead_id: Uuid,
     /// Its number.
-    pub number: i64,
+    pub(crate) number: i64,
     /// When it was stored.
-    pub create_time: Timestamp,
+    pub(crate) create_time: Timestamp,
     /// Whether an earlier call had stored it.
-    pub existed: bool,
+    pub(crate) existed: bool,
 }
 
 pub(crate) type Outcome = Result<Captured, Failure>;
@@ -54,7 +54,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::RequestIdReused`], [`Error::Overloaded`], [`Error::Database`].
-    pub async fn capture_lead(
+    pub(crate) async fn capture_lead(
         &self,
         tenant: TenantId,
         lead: NewLead,

@@ -39,7 +39,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Stale`], [`Error::WrongState`], [`Error::NotFound`], [`Error::Denied`].
-    pub async fn claim_lead(&self, caller: &Caller, request: &ClaimLeadRequest) -> Result<ClaimLeadResponse, Error> {
+    pub(crate) async fn claim_lead(&self, caller: &Caller, request: &ClaimLeadRequest) -> Result<ClaimLeadResponse, Error> {
         let grip = grip(caller, &request.name, &request.member, &request.request_id)?;
         let (tenant, now) = (&caller.tenant, self.clock.now());
         let mut tx = self.db.begin("claim_lead", &TenantSet::one(tenant)).await?;
@@ -76,7 +76,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Stale`], [`Error::WrongState`], [`Error::NotFound`], [`Error::Denied`].
-    pub async fn release_lead(
+    pub(crate) async fn release_lead(
         &self,
         caller: &Caller,
         request: &ReleaseLeadRequest,

@@ -24,7 +24,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn get_lead(&self, caller: &Caller, name: &str) -> Result<GetLeadResponse, Error> {
+    pub(crate) async fn get_lead(&self, caller: &Caller, name: &str) -> Result<GetLeadResponse, Error> {
         let id = lead_name("name", name)?;
         let mut tx = self.db.begin("get_lead", &TenantSet::one(&caller.tenant)).await?;
         Ok(GetLeadResponse {
@@ -36,7 +36,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`] for an unknown filter, [`Error::Refused`] for a page token of another query.
-    pub async fn list_leads(&self, caller: &Caller, request: &ListLeadsRequest) -> Result<ListLeadsResponse, Error> {
+    pub(crate) async fn list_leads(&self, caller: &Caller, request: &ListLeadsRequest) -> Result<ListLeadsResponse, Error> {
         let filter = Filter {
             state: convert::state_filter("state", request.state).map_err(|violation| vec![violation])?,
             owner: optional("owner", &request.owner)?,

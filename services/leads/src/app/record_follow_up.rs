@@ -41,7 +41,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Violations`], [`Error::WrongState`] for a closed lead, [`Error::Denied`].
-    pub async fn record_follow_up(
+    pub(crate) async fn record_follow_up(
         &self,
         caller: &Caller,
         request: &RecordFollowUpRequest,
@@ -90,7 +90,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Refused`] for a page token of another query.
-    pub async fn list_follow_ups(
+    pub(crate) async fn list_follow_ups(
         &self,
         caller: &Caller,
         request: &ListFollowUpsRequest,

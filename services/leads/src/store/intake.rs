@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::leads::{LeadRow, lead_columns, stored};
 use crate::domain::{
     distribution::{Group, Turn, Turns},
-    ids::{LeadId, MemberId, ResourceId, TeamId},
+    ids::{LeadId, MemberId, TeamId},
 };
 
 /// Most new leads a round.
@@ -291,9 +291,4 @@ delete from reroute_requests where tenant_id = $1 and id = any ($23)";
 /// Reads a stored time.
 pub(crate) fn instant(at: Option<SqlTimestamp>) -> Option<Timestamp> {
     at.map(SqlTimestamp::to_jiff)
-}
-
-/// Reads a team a request or lead names.
-pub(crate) fn team(id: Option<&str>) -> Option<TeamId> {
-    id.and_then(|id| TeamId::from_id(id).ok())
 }

@@ -43,7 +43,6 @@ pub(crate) struct LeadRow {
     pub(crate) team: Option<String>,
     pub(crate) previous_owner: Option<String>,
     pub(crate) fencing_token: i64,
-    pub(crate) trigger: String,
     pub(crate) queue_reason: Option<String>,
     pub(crate) create_time: SqlTimestamp,
     pub(crate) assign_time: Option<SqlTimestamp>,
@@ -62,7 +61,7 @@ macro_rules! lead_columns {
     () => {
         "lead_id, number, state, source, external_id, company, contact_name, phone, email, territory, product, urgency,
          budget_min_fen, budget_max_fen, remark, account, form, attributes, owner, team, previous_owner, fencing_token,
-         trigger, queue_reason, create_time, assign_time, claim_time, first_contact_time, claim_due_time,
+         queue_reason, create_time, assign_time, claim_time, first_contact_time, claim_due_time,
          contact_due_time, due_provisional, require_screening, outcome, traceparent"
     };
 }
@@ -260,7 +259,7 @@ pub(crate) async fn set_queued(
     trigger: Trigger,
 ) -> Result<(), DbError> {
     sqlx::query(
-        "update leads set state = 'queued', previous_owner = owner, owner = null, trigger = $3, queue_reason = $3,
+        "update leads set state = 'queued', previous_owner = owner, owner = null, queue_reason = $3,
              fencing_token = fencing_token + 1, assign_time = null, claim_time = null, claim_due_time = null
          where tenant_id = $1 and lead_id = any ($2)",
     )
