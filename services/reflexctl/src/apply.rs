@@ -131,19 +131,22 @@ pub async fn plan(connection: &Connection, bundle: &Bundle, options: PlanOptions
         .map_err(|status| ApplyError::Read(Box::new(status)))?;
     check_references(bundle, &stored)?;
 
-    let items: Vec<Item> = bundle
-        .resources
-        .iter()
-        .map(|resource| Item {
-            resource: resource.clone(),
-            change: change(resource, &stored, options),
-        })
-        .collect();
+    let items = bundle.resources.iter().map(|resource| {
+        let change = change(resource, &stored, options);
+        let mut resource = resource.clone();
+        // A bundle knows a leave by who and when, the server by the name it gave it.
+        if let (Kind::Leave, Change::Update(_), Some(present)) = (resource.kind, &change, stored.find(&resource)) {
+            let name = Value::String(text(present, "name"));
+            resource.message.set_field_by_name("name", name);
+        }
+        Item { resource, change }
+    });
+    let items = items.collect();
     let is_written = |kind: Kind, name: &str| {
         let same = |resource: &Resource| resource.kind == kind && resource.label() == name;
         bundle.resources.iter().any(same)
     };
-    let only_stored = written.iter().filter(|&&kind| kind != Kind::Leave).flat_map(|&kind| {
+    let only_stored = written.iter().flat_map(|&kind| {
         let unwritten = stored.labels(kind).filter(move |name| !is_written(kind, name));
         unwritten.map(move |name| (kind, name.clone()))
     });

@@ -174,20 +174,23 @@ impl Bundle {
 }
 
 impl Resource {
-    /// Returns what people call it: its resource name, `key/locale` of a template, or `member start` of a leave.
+    /// Returns what people call it: its resource name, `key/locale` of a template, `member start/end` of a leave.
     #[must_use]
     pub fn label(&self) -> String {
         label(self.kind, &self.message)
     }
 
     fn check_name(&self) -> Result<(), String> {
+        let name = text(&self.message, "name");
+        if self.kind == Kind::Leave {
+            let rule = "Leave takes no name: it is known by member, start_time and end_time";
+            return if name.is_empty() { Ok(()) } else { Err(rule.to_owned()) };
+        }
         let Some(collection) = self.kind.collection() else {
             return Ok(());
         };
-        let name = text(&self.message, "name");
         let id = name.strip_prefix(collection).and_then(|rest| rest.strip_prefix('/'));
-        let unnamed_leave = self.kind == Kind::Leave && name.is_empty();
-        if unnamed_leave || id.is_some_and(|id| !id.is_empty() && !id.contains('/')) {
+        if id.is_some_and(|id| !id.is_empty() && !id.contains('/')) {
             return Ok(());
         }
         let kind = self.kind.name();
@@ -205,14 +208,18 @@ pub(crate) fn label(kind: Kind, message: &DynamicMessage) -> String {
             format!("{} {}", table["region"].as_str().unwrap_or_default(), table["years"])
         }
         Kind::Template => format!("{}/{}", text(message, "key"), text(message, "locale")),
-        Kind::Leave if text(message, "name").is_empty() => {
-            let start = message.get_field_by_name("start_time");
-            let seconds = start.and_then(|start| start.as_message()?.get_field_by_name("seconds")?.as_i64());
-            let start = jiff::Timestamp::from_second(seconds.unwrap_or_default()).unwrap_or_default();
-            format!("{} {start}", text(message, "member"))
+        Kind::Leave => {
+            let (start, end) = (instant(message, "start_time"), instant(message, "end_time"));
+            format!("{} {start}/{end}", text(message, "member"))
         }
         _ => text(message, "name"),
     }
+}
+
+fn instant(message: &DynamicMessage, field: &str) -> jiff::Timestamp {
+    let value = message.get_field_by_name(field);
+    let seconds = value.and_then(|value| value.as_message()?.get_field_by_name("seconds")?.as_i64());
+    jiff::Timestamp::from_second(seconds.unwrap_or_default()).unwrap_or_default()
 }
 
 fn files(path: &Path) -> Result<Vec<PathBuf>, BundleError> {

@@ -32,23 +32,12 @@ impl Stored {
 
     /// Returns what is stored of a resource.
     pub(super) fn find(&self, resource: &Resource) -> Option<&DynamicMessage> {
-        let resources = self.by_kind.get(&resource.kind)?;
-        if resource.kind == Kind::Leave && text(&resource.message, "name").is_empty() {
-            // A leave without a name is known by who and when.
-            let same = |stored: &&DynamicMessage| {
-                ["member", "start_time", "end_time"]
-                    .iter()
-                    .all(|field| stored.get_field_by_name(field) == resource.message.get_field_by_name(field))
-            };
-            return resources.values().find(same);
-        }
-        resources.get(&resource.label())
+        self.by_kind.get(&resource.kind)?.get(&resource.label())
     }
 
-    pub(super) fn has(&self, kind: Kind, name: &str) -> bool {
-        self.by_kind
-            .get(&kind)
-            .is_some_and(|resources| resources.contains_key(name))
+    pub(super) fn has(&self, kind: Kind, label: &str) -> bool {
+        let resources = self.by_kind.get(&kind);
+        resources.is_some_and(|resources| resources.contains_key(label))
     }
 
     /// Returns what is stored of a kind, by name.

@@ -76,7 +76,6 @@ name: calendars/default
 spec: {time_zone: Asia/Shanghai, windows: [["09:00", "18:00"]], statutory: CN}
 ---
 kind: Leave
-name: leaves/annual
 member: members/li.na
 start_time: 2026-08-03T00:00:00+08:00
 end_time: 2026-08-08T00:00:00+08:00
@@ -178,6 +177,21 @@ async fn a_refusal_names_the_line() {
         error.ends_with("member.capacity: at most 100000 (REASON_INVALID_FIELD)"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_leave_is_known_by_who_and_when() {
+    let server = Server::start().await;
+    apply(&server, BUNDLE).await;
+    let reason = BUNDLE.replace(
+        "end_time: 2026-08-08T00:00:00+08:00",
+        "end_time: 2026-08-08T00:00:00+08:00\nreason: 年假",
+    );
+    let report = apply(&server, &reason).await;
+    assert_eq!((report.created, report.updated), (0, 1));
+    assert_eq!(server.stored("leaves/1", "reason").as_str(), Some("年假"));
+    let later = reason.replace("2026-08-08T", "2026-08-09T");
+    assert_eq!(apply(&server, &later).await.created, 1);
 }
 
 #[tokio::test]

@@ -123,7 +123,7 @@ impl Kept {
             }
             return Ok(response);
         }
-        let put = request
+        let mut put = request
             .get_field(&resource(&method.input()).1)
             .as_message()
             .unwrap()
@@ -134,6 +134,15 @@ impl Kept {
                 .and_then(|value| value.as_str().map(str::to_owned))
                 .unwrap_or_default()
         };
+        if put.descriptor().name() == "Leave" && text(&put, "name").is_empty() {
+            let count = self
+                .resources
+                .lock()
+                .keys()
+                .filter(|(_, name)| name.starts_with("leaves/"))
+                .count();
+            put.set_field_by_name("name", Value::String(format!("leaves/{}", count + 1)));
+        }
         let name = text(&put, "name");
         if self.refused.lock().as_ref() == Some(&name) {
             let mut details = ErrorDetails::with_bad_request_violation("member.capacity", "at most 100000");
