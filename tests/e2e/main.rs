@@ -6,3 +6,4 @@
 )]
 
 mod dingtalk_channel;
+mod notifications_respect_the_limit;

@@ -1,0 +1,12 @@
+//! The service on a real PostgreSQL and Redis, without and with its server.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where something it needs is missing")]
+
+mod api;
+mod dead_letters;
+mod facts;
+mod inbox;
+mod scene;
+mod sending;
+mod served;
+mod telling;
