@@ -1,0 +1,172 @@
+//! Measures the goals: what Reflex does beside a bare loop that does the same on the same servers in the same run.
+//!
+//! Times mean little on a shared machine; ratios taken side by side do. Reading order: [`rounds`] (the protocol),
+//! [`verdict`] (what is made of it), [`ground`] (what both sides stand on), `floor` (the bare loops), then one file a
+//! family of goals.
+
+mod arrivals;
+mod chain;
+mod collector;
+mod floor;
+mod ground;
+mod lead_capture;
+mod load;
+mod measured;
+mod middleware;
+mod relay;
+mod rls;
+mod rounds;
+mod sample;
+mod verdict;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use reflex_runtime::telemetry::{self, TelemetryConfig};
+
+use self::{
+    chain::{CaptureToNotified, ChainSaturated},
+    ground::Ground,
+    lead_capture::{LeadCapture, LeadRouted},
+    middleware::Middleware,
+    relay::RelayDrain,
+    rls::RowSecurity,
+    rounds::{Pace, Round, play},
+    verdict::{Bound, Figure, Target},
+};
+
+pub use verdict::{Verdict, table};
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Goal {
+    /// Leads stored a second, many calls at once.
+    LeadCapture,
+    /// Time to store a lead, one call at a time.
+    #[value(name = "lead_capture_1")]
+    LeadCaptureAlone,
+    /// Leads stored, routed and put on the clock a second.
+    LeadRouted,
+    /// Time from a capture to the owner's inbox at an even load.
+    CaptureToNotified,
+    /// Leads that reach their owner's inbox a second.
+    ChainSaturated,
+    /// Facts carried from the outbox to the streams a second.
+    Relay,
+    /// Calls a second through everything that surrounds a handler.
+    Middleware,
+    /// Transactions a second under row security.
+    Rls,
+}
+
+/// What to measure, and how thoroughly.
+#[derive(Debug)]
+pub struct Options {
+    /// The goals; all of them when empty.
+    pub goals: Vec<Goal>,
+    /// Whether one short round is enough.
+    pub quick: bool,
+}
+
+/// Measures the goals on private servers and hands each verdict on as soon as it is there.
+///
+/// # Errors
+/// When something cannot be measured at all; what is slow or wrong is in the verdicts.
+pub async fn run(
+    options: Options,
+    mut told: impl FnMut(&Verdict) -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<Verdict>> {
+    let config = TelemetryConfig {
+        otlp_endpoint: Some(collector::start().await?),
+        log: "warn".to_owned(),
+        ..TelemetryConfig::default()
+    };
+    let telemetry = telemetry::start("reflex-bench", &config)?;
+    eprintln!("starting PostgreSQL, Redis and the services");
+    let ground = Ground::prepare().await?;
+    let pace = if options.quick {
+        Pace {
+            rounds: 1,
+            span: Duration::from_secs(1),
+        }
+    } else {
+        Pace {
+            rounds: 5,
+            span: Duration::from_secs(3),
+        }
+    };
+    let goals = if options.goals.is_empty() {
+        Goal::value_variants()
+    } else {
+        &options.goals
+    };
+    let mut verdicts = Vec::new();
+    for goal in goals {
+        let targets = goal.targets();
+        eprintln!("{}", targets[0].name);
+        let rounds = goal
+            .measure(&ground, targets, pace)
+            .await
+            .with_context(|| format!("measuring {}", targets[0].name))?;
+        for target in targets {
+            let verdict = Verdict::new(*target, &rounds);
+            told(&verdict)?;
+            verdicts.push(verdict);
+        }
+    }
+    ground.leave().await;
+    telemetry.shutdown().await;
+    Ok(verdicts)
+}
+
+impl Goal {
+    async fn measure(self, ground: &Ground, targets: &[Target], pace: Pace) -> anyhow::Result<Vec<Round>> {
+        match self {
+            Self::LeadCapture => play(ground, &mut LeadCapture::crowded(ground).await?, targets, pace).await,
+            Self::LeadCaptureAlone => play(ground, &mut LeadCapture::alone(ground).await?, targets, pace).await,
+            Self::LeadRouted => play(ground, &mut LeadRouted::new(ground).await?, targets, pace).await,
+            Self::CaptureToNotified => {
+                // At 50 a second, five seconds give each round's p99 something to stand on.
+                let span = pace.span * 5 / 3;
+                let pace = Pace { span, ..pace };
+                play(ground, &mut CaptureToNotified::new(ground).await?, targets, pace).await
+            }
+            Self::ChainSaturated => play(ground, &mut ChainSaturated::new(ground).await?, targets, pace).await,
+            Self::Relay => play(ground, &mut RelayDrain::new(ground).await?, targets, pace).await,
+            Self::Middleware => play(ground, &mut Middleware::new(ground).await?, targets, pace).await,
+            Self::Rls => play(ground, &mut RowSecurity::new(ground).await?, targets, pace).await,
+        }
+    }
+
+    /// Returns the figures of the goal, the one it is named after first.
+    fn targets(self) -> &'static [Target] {
+        macro_rules! target {
+            ($name:literal, $figure:ident $bound:ident $value:literal, best $best:literal) => {
+                Target {
+                    name: $name,
+                    figure: Figure::$figure,
+                    bound: Bound::$bound($value),
+                    best: $best,
+                }
+            };
+        }
+        match self {
+            Self::LeadCapture => &[target!("lead_capture", Rate AtLeast 1.0, best 1.5)],
+            Self::LeadCaptureAlone => &[target!("lead_capture_1", P50 AtMost 2.0, best 1.5)],
+            Self::LeadRouted => &[target!("lead_routed", Rate AtLeast 0.5, best 1.0)],
+            Self::CaptureToNotified => &[
+                target!("capture_to_notified", P50 AtMost 2.0, best 1.5),
+                target!("capture_to_notified_p99", P99 AtMost 3.0, best 2.0),
+            ],
+            Self::ChainSaturated => &[target!("chain_saturated", Rate AtLeast 0.6, best 1.5)],
+            Self::Relay => &[target!("relay", Rate AtLeast 0.7, best 1.0)],
+            Self::Middleware => &[
+                target!("middleware", Rate AtLeast 0.7, best 0.85),
+                target!("middleware_p99", P99 AtMost 1.5, best 1.5),
+            ],
+            Self::Rls => &[target!("rls", Rate AtLeast 0.85, best 0.95)],
+        }
+    }
+}
