@@ -21,7 +21,7 @@ mod verdict;
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::ValueEnum;
 use reflex_runtime::telemetry::{self, TelemetryConfig};
 
@@ -102,22 +102,37 @@ pub async fn run(
     } else {
         &options.goals
     };
+    let outcome = tokio::select! {
+        verdicts = measure_all(&ground, goals, pace, &mut told) => verdicts,
+        interrupted = tokio::signal::ctrl_c() => Err(interrupted.map_or_else(Into::into, |()| anyhow!("interrupted"))),
+    };
+    // Also after a failure: the services must not outlive the servers they stand on.
+    ground.leave().await;
+    telemetry.shutdown().await;
+    outcome
+}
+
+async fn measure_all(
+    ground: &Ground,
+    goals: &[Goal],
+    pace: Pace,
+    told: &mut impl FnMut(&Verdict) -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<Verdict>> {
     let mut verdicts = Vec::new();
     for goal in goals {
         let targets = goal.targets();
-        eprintln!("{}", targets[0].name);
+        let name = targets[0].name;
+        eprintln!("{name}");
         let rounds = goal
-            .measure(&ground, targets, pace)
+            .measure(ground, targets, pace)
             .await
-            .with_context(|| format!("measuring {}", targets[0].name))?;
+            .with_context(|| format!("measuring {name}"))?;
         for target in targets {
             let verdict = Verdict::new(*target, &rounds);
             told(&verdict)?;
             verdicts.push(verdict);
         }
     }
-    ground.leave().await;
-    telemetry.shutdown().await;
     Ok(verdicts)
 }
 

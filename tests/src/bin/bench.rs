@@ -24,14 +24,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         quick: arguments.quick,
     };
     let print = |verdict: &Verdict| Ok(writeln!(std::io::stdout(), "{}", verdict.json())?);
-    let verdicts = tokio::select! {
-        verdicts = run(options, print) => verdicts?,
-        // Leaving in order ends the servers and removes their data.
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted?;
-            anyhow::bail!("interrupted");
-        }
-    };
+    let verdicts = run(options, print).await?;
     eprintln!("\n{}", table(&verdicts));
     let missed = verdicts.iter().filter(|verdict| !verdict.pass).count();
     if missed > 0 {

@@ -42,12 +42,13 @@ pub(in crate::bench) struct BareChain {
 }
 
 impl BareChain {
-    /// Starts server, relay and reader on empty tables.
+    /// Starts server, relay and reader on empty tables and an empty stream.
     pub(in crate::bench) async fn start(ground: &Ground) -> anyhow::Result<Self> {
         let options = ground.floor(BARE)?;
         let pool = pool(options.clone(), CONNECTIONS).await?;
         pool.execute("truncate leads, outbox, messages").await?;
         let mut redis = ground.redis().await?;
+        let () = redis.del(STREAM).await?;
         let () = redis.xgroup_create_mkstream(STREAM, GROUP, "0").await?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
