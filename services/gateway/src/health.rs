@@ -49,7 +49,7 @@ struct Health {
 }
 
 #[derive(Serialize)]
-struct Ready {
+struct Report {
     ready: bool,
     /// "serving", "not serving" or "not reachable" by service.
     backends: BTreeMap<String, &'static str>,
@@ -80,7 +80,7 @@ async fn ready(State(health): State<Health>) -> Response {
     };
     (
         status,
-        Json(Ready {
+        Json(Report {
             ready,
             backends,
             stopping,

@@ -1,4 +1,4 @@
-//! `GET /v1/openapi.json`: the API as OpenAPI 3.1, read from the descriptors and the comments in the protos.
+//! `GET /v1/openapi.json`: the API as `OpenAPI` 3.1, read from the descriptors and the comments in the protos.
 
 use std::sync::{Arc, LazyLock};
 
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
     use crate::backends::Backends;
 
-    async fn all() -> Value {
+    fn all() -> Value {
         let channel = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
         let names = ["leads", "notifications"].map(|name| (name.to_owned(), channel.clone()));
         let backends = Backends::new(BTreeMap::from(names));
@@ -228,7 +228,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_method_of_the_protos_is_described() {
-        let document = all().await;
+        let document = all();
         let paths = document["paths"].as_object().unwrap();
         assert_eq!(paths.len(), reflex_proto::PERMISSIONS.len() + 1, "and the forms");
         for (path, permission) in reflex_proto::PERMISSIONS {
@@ -243,7 +243,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_reference_leads_somewhere() {
-        let document = all().await;
+        let document = all();
         let mut references = Vec::new();
         collect(&document, &mut references);
         assert!(references.len() > 100);
@@ -266,7 +266,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_lead_is_described_as_json_writes_it() {
-        let document = all().await;
+        let document = all();
         let lead = &document["components"]["schemas"]["reflex.leads.v1.NewLead"]["properties"];
         assert_eq!(lead["budgetMinFen"]["format"], "int64");
         assert_eq!(lead["attributes"]["additionalProperties"]["type"], "string");

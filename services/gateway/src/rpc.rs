@@ -92,8 +92,8 @@ impl Rpc {
         }
         let named = query::find(query, "service").and_then(|name| self.backends.find(name));
         named.ok_or_else(|| {
-            let names = self.backends.names();
-            Problem::invalid_field("service", format!("say in the query of which service: {names}"))
+            let known = self.backends.names();
+            Problem::invalid_field("service", format!("say in the query of which service: {known}"))
         })
     }
 
@@ -105,7 +105,8 @@ impl Rpc {
         body: axum::body::Body,
         passage: &Passage,
     ) -> Result<Response, Problem> {
-        let deadline = self.deadline(headers, self.limits.timeout(), self.limits.max_timeout())?;
+        let asked = deadline::asked_timeout(headers)?;
+        let deadline = deadline::of(asked, self.limits.timeout(), self.limits.max_timeout());
         let message = self.read_message(method, headers, body).await?;
         let call = Call::of_client(headers, passage, Some(deadline));
         let repeatable = is_repeatable(method, &message);
@@ -157,7 +158,7 @@ impl Rpc {
             return Err(unsupported(lines::NDJSON));
         }
         let longest = self.limits.max_stream_timeout();
-        let deadline = self.deadline(headers, longest, longest)?;
+        let deadline = deadline::of(deadline::asked_timeout(headers)?, longest, longest);
         let call = Call::of_client(headers, passage, Some(deadline));
         let limits = LineLimits {
             line_bytes: self.limits.body_bytes,
@@ -187,15 +188,6 @@ impl Rpc {
             }
         };
         json_response(method, answer)
-    }
-
-    fn deadline(
-        &self,
-        headers: &HeaderMap,
-        default: Duration,
-        longest: Duration,
-    ) -> Result<tokio::time::Instant, Problem> {
-        Ok(deadline::of(deadline::asked_timeout(headers)?, default, longest))
     }
 
     async fn read_message(

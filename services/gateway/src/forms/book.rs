@@ -38,6 +38,14 @@ pub(super) struct KnownForm {
     bucket: Arc<Mutex<Bucket>>,
 }
 
+/// What is remembered of a form.
+enum Memory {
+    Known(Arc<KnownForm>),
+    Absent,
+    /// Nothing, or for too long.
+    Faded,
+}
+
 impl FormBook {
     pub(super) fn new(clock: SharedClock) -> Self {
         Self {
@@ -55,13 +63,17 @@ impl FormBook {
         key: Key,
         ask: impl AsyncFnOnce() -> Result<Option<Form>, Problem>,
     ) -> Result<Option<Arc<KnownForm>>, Problem> {
-        if let Some(found) = self.remembered(&key) {
-            return Ok(found);
+        match self.remembered(&key) {
+            Memory::Known(known) => return Ok(Some(known)),
+            Memory::Absent => return Ok(None),
+            Memory::Faded => {}
         }
         let turn = Turn::new(self, &key);
         let _asking = turn.lock.lock().await;
-        if let Some(found) = self.remembered(&key) {
-            return Ok(found);
+        match self.remembered(&key) {
+            Memory::Known(known) => return Ok(Some(known)),
+            Memory::Absent => return Ok(None),
+            Memory::Faded => {}
         }
         let form = ask().await?;
         Ok(self.remember(key.clone(), form))
@@ -75,16 +87,16 @@ impl FormBook {
             .take(posts_per_minute(&known.form), self.clock.now())
     }
 
-    fn remembered(&self, key: &Key) -> Option<Option<Arc<KnownForm>>> {
+    fn remembered(&self, key: &Key) -> Memory {
         let now = self.clock.now();
         let within = |since: Timestamp, limit| (SignedDuration::ZERO..limit).contains(&now.duration_since(since));
         if let Some(known) = self.known.read().get(key)
             && within(known.asked, FRESH)
         {
-            return Some(Some(Arc::clone(known)));
+            return Memory::Known(Arc::clone(known));
         }
         let absent = self.absent.lock().get(key).is_some_and(|&since| within(since, ABSENT));
-        absent.then_some(None)
+        if absent { Memory::Absent } else { Memory::Faded }
     }
 
     fn remember(&self, key: Key, form: Option<Form>) -> Option<Arc<KnownForm>> {

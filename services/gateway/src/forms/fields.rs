@@ -80,7 +80,7 @@ fn too_many(fields: &[(String, String)]) -> Result<(), Problem> {
 /// pasted from a word processor carry vertical tabs. The raw payload keeps what was sent.
 fn clean(text: &str) -> String {
     let text = text.trim();
-    if !text.chars().any(|character| character.is_control()) {
+    if !text.chars().any(char::is_control) {
         return text.to_owned();
     }
     let control = |character: char| character.is_control() && !matches!(character, '\n' | '\t');

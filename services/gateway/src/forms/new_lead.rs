@@ -1,6 +1,6 @@
 //! From the fields of a post to a lead.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use reflex_proto::leads::v1::{Form, NewLead, lead::Urgency};
 
@@ -93,11 +93,11 @@ pub(super) fn read(fields: Fields, form: &Form, raw_payload: Vec<u8>) -> Result<
     let mut lead = NewLead {
         source: form.source.clone(),
         form: form.name.clone(),
-        attributes: attributes.into_iter().collect(),
+        attributes,
         raw_payload,
         ..NewLead::default()
     };
-    for (target, (name, value)) in chosen {
+    for (target, Chosen { name, value, .. }) in chosen {
         match target {
             Target::Company => lead.company = value,
             Target::ContactName => lead.contact_name = value,
@@ -138,28 +138,30 @@ pub(super) fn read(fields: Fields, form: &Form, raw_payload: Vec<u8>) -> Result<
     }
 }
 
+/// A field of a post that fills a field of the lead.
+struct Chosen {
+    /// How special its name is; the least wins.
+    rank: usize,
+    name: String,
+    value: String,
+}
+
 /// Gives each field of the lead the most special value there is; the others are attributes.
-fn choose(fields: Fields) -> (BTreeMap<Target, (String, String)>, Vec<(String, String)>) {
-    let mut chosen: BTreeMap<Target, (usize, String, String)> = BTreeMap::new();
-    let mut attributes = Vec::new();
+fn choose(fields: Fields) -> (BTreeMap<Target, Chosen>, HashMap<String, String>) {
+    let mut chosen: BTreeMap<Target, Chosen> = BTreeMap::new();
+    let mut attributes = HashMap::new();
     for (name, value) in fields.0 {
         let Some((target, rank)) = Target::of(&name) else {
-            attributes.push((name, value));
+            attributes.insert(name, value);
             continue;
         };
-        match chosen.insert(target, (rank, name, value)) {
-            Some((known_rank, name, value)) if known_rank <= rank => {
-                let late = chosen.insert(target, (known_rank, name, value));
-                attributes.extend(late.map(|(_, name, value)| (name, value)));
-            }
-            Some((_, name, value)) => attributes.push((name, value)),
-            None => {}
+        let mut other = Some(Chosen { rank, name, value });
+        if chosen.get(&target).is_none_or(|known| rank < known.rank) {
+            other = other.and_then(|better| chosen.insert(target, better));
         }
+        attributes.extend(other.map(|other| (other.name, other.value)));
     }
-    let chosen = chosen
-        .into_iter()
-        .map(|(target, (_, name, value))| (target, (name, value)));
-    (chosen.collect(), attributes)
+    (chosen, attributes)
 }
 
 impl Post {

@@ -102,12 +102,11 @@ fn well_known(name: &str) -> Option<Value> {
     Some(match name.strip_prefix("google.protobuf.")? {
         "Timestamp" => json!({"type": "string", "format": "date-time"}),
         "Duration" => json!({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?s$"}),
-        "FieldMask" => json!({"type": "string"}),
         "Struct" | "Any" | "Empty" => json!({"type": "object"}),
         "Value" => json!({}),
         "ListValue" => json!({"type": "array"}),
         "BoolValue" => json!({"type": "boolean"}),
-        "StringValue" | "Int64Value" | "UInt64Value" => json!({"type": "string"}),
+        "StringValue" | "FieldMask" | "Int64Value" | "UInt64Value" => json!({"type": "string"}),
         "BytesValue" => json!({"type": "string", "contentEncoding": "base64"}),
         "DoubleValue" | "FloatValue" => json!({"type": "number"}),
         "Int32Value" | "UInt32Value" => json!({"type": "integer"}),

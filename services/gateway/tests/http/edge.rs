@@ -8,7 +8,7 @@ use opentelemetry_sdk::{
     error::OTelSdkResult,
     metrics::{
         PeriodicReader, SdkMeterProvider, Temporality,
-        data::{AggregatedMetrics, MetricData, ResourceMetrics},
+        data::{AggregatedMetrics, MetricData, ResourceMetrics, ScopeMetrics},
         exporter::PushMetricExporter,
     },
     trace::SdkTracerProvider,
@@ -138,7 +138,7 @@ struct Seen(Arc<Mutex<BTreeSet<String>>>);
 
 impl PushMetricExporter for Seen {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
-        let metrics = metrics.scope_metrics().flat_map(|scope| scope.metrics());
+        let metrics = metrics.scope_metrics().flat_map(ScopeMetrics::metrics);
         for metric in metrics.filter(|metric| metric.name() == "http.server.request.duration") {
             let AggregatedMetrics::F64(MetricData::Histogram(histogram)) = metric.data() else {
                 panic!("a histogram");

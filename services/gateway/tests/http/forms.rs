@@ -25,10 +25,10 @@ async fn a_post_becomes_a_lead() {
         "budget_min": "1,000.50", "remark": "请\r\n回电", "科室": "骨科"}"#;
     let answer = gateway.client.post(ROUTE, &[JSON, WITH_KEY], body).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
-    let captured = captured();
+    let expected = captured();
     assert_eq!(
         answer.json(),
-        json!({"number": captured.number, "name": captured.name, "existed": false})
+        json!({"number": expected.number, "name": expected.name, "existed": false})
     );
 
     let CaptureLeadRequest { lead, request_id } = last.lock().take().unwrap();

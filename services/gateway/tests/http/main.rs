@@ -1,4 +1,5 @@
 //! The gateway over real sockets, in front of services that do what a test says.
+#![cfg(test)]
 
 mod backend;
 mod client;

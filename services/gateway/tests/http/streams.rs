@@ -27,17 +27,16 @@ const WATCH_ROUTE: &str = "/v1/rpc/reflex.notifications.v1.InboxService/WatchInb
 const STREAM_ROUTE: &str = "/v1/rpc/reflex.leads.v1.LeadService/StreamCaptureLeads";
 const NDJSON: [(&str, &str); 1] = [("content-type", "application/x-ndjson")];
 
-fn item(title: &str) -> Result<Bytes, Status> {
+fn item(title: &str) -> Bytes {
     let item = InboxItem {
         title: title.to_owned(),
         ..InboxItem::default()
     };
-    Ok(WatchInboxResponse {
+    let response = WatchInboxResponse {
         item: Some(item),
         ..WatchInboxResponse::default()
-    }
-    .encode_to_vec()
-    .into())
+    };
+    response.encode_to_vec().into()
 }
 
 async fn line(body: &mut Incoming) -> Option<Value> {
@@ -50,7 +49,7 @@ async fn line(body: &mut Incoming) -> Option<Value> {
 async fn answers_come_line_by_line_as_they_are_sent() {
     let gateway = Gateway::start().await;
     let items = gateway.notifications.on_watch(WATCH);
-    items.send(item("first")).await.unwrap();
+    items.send(Ok(item("first"))).await.unwrap();
     let (head, mut body) = gateway.client.open(Method::POST, WATCH_ROUTE, &[], "{}").await;
     assert_eq!(
         (head.status, &head.headers["content-type"]),
@@ -58,7 +57,7 @@ async fn answers_come_line_by_line_as_they_are_sent() {
     );
     assert_eq!(line(&mut body).await, Some(json!({"item": {"title": "first"}})));
     // Nothing of this was sent before the first arrived.
-    items.send(item("第二")).await.unwrap();
+    items.send(Ok(item("第二"))).await.unwrap();
     assert_eq!(line(&mut body).await, Some(json!({"item": {"title": "第二"}})));
     drop(items);
     assert_eq!(line(&mut body).await, None);
@@ -69,7 +68,7 @@ async fn answers_come_line_by_line_as_they_are_sent() {
 async fn a_stream_that_fails_ends_with_its_problem() {
     let gateway = Gateway::start().await;
     let items = gateway.notifications.on_watch(WATCH);
-    items.send(item("first")).await.unwrap();
+    items.send(Ok(item("first"))).await.unwrap();
     items
         .send(Err(status::overloaded(std::time::Duration::from_secs(1))))
         .await
@@ -99,7 +98,7 @@ async fn a_failure_before_the_first_answer_is_an_ordinary_problem() {
 async fn a_reader_that_leaves_or_is_over_time_is_told_to_the_service() {
     let gateway = Gateway::start().await;
     let items = gateway.notifications.on_watch(WATCH);
-    items.send(item("first")).await.unwrap();
+    items.send(Ok(item("first"))).await.unwrap();
     let (_, mut body) = gateway.client.open(Method::POST, WATCH_ROUTE, &[], "{}").await;
     line(&mut body).await.unwrap();
     drop(body);
@@ -163,9 +162,14 @@ fn takes_streams(gateway: &Gateway) -> (Got, Calls) {
 }
 
 fn lines(count: usize) -> String {
-    (0..count)
-        .map(|at| format!("{{\"lead\":{{\"company\":\"公司{at}\"}}}}\n"))
-        .collect()
+    let lines: Vec<_> = (0..count)
+        .map(|at| {
+            json!({"lead": {"company": format!("公司{at}")}}).to_string()
+                + "
+"
+        })
+        .collect();
+    lines.concat()
 }
 
 #[tokio::test]
