@@ -127,6 +127,9 @@ impl Holidays {
     }
 
     /// Lays a table over the one of its region; years it covers replace the ones there.
+    ///
+    /// # Panics
+    /// Never: tables are kept by region.
     pub fn lay_over(&mut self, table: StatutoryTable) {
         let region = table.region().to_owned();
         match self.0.get_mut(&region) {
@@ -229,6 +232,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::{
+        ids::LeaveId,
+        leave::Leave,
+        member::{Member, RawMember, Role},
+    };
 
     const FOUR_HOURS: Duration = Duration::from_secs(240 * 60);
 
@@ -257,6 +265,47 @@ mod tests {
             .compile_all(vec![(id.clone(), spec)])
             .unwrap();
         assert_eq!(calendars[&id].time_zone().iana_name(), Some("UTC"));
+    }
+
+    #[test]
+    fn a_member_on_leave_does_not_work() {
+        let raw = RawMember {
+            name: "members/wang".into(),
+            display_name: "王强".into(),
+            team: "teams/zhang".into(),
+            role: Some(Role::Sales),
+            ..RawMember::default()
+        };
+        let wang = Member::parse(&raw).unwrap();
+        let away = Leave {
+            id: LeaveId(uuid::Uuid::nil()),
+            member: wang.id.clone(),
+            start: at("2026-03-02T00:00:00+08:00"),
+            end: at("2026-03-03T00:00:00+08:00"),
+            reason: String::new(),
+        };
+        let holidays = Holidays::over_shipped(Vec::new());
+        let setup = Setup {
+            version: 1,
+            directory: Arc::new(Directory::new(DirectoryRows {
+                members: vec![wang.clone()],
+                ..DirectoryRows::default()
+            })),
+            leaves: Arc::new(Leaves::new([away])),
+            policy: None,
+            ladders: Ladders::new(Vec::new()),
+            calendars: holidays.compile_all(Vec::new()).unwrap(),
+            holidays,
+        };
+        let monday = at("2026-03-02T09:00:00+08:00");
+        let due = |calendar: &WorkingCalendar| calendar.add(monday, FOUR_HOURS).unwrap().at;
+        assert_eq!(due(&setup.calendar_of(&wang.id)), at("2026-03-03T14:00:00+08:00"));
+        assert_eq!(
+            due(setup.calendar(&CalendarId::default_of_tenant())),
+            at("2026-03-02T14:00:00+08:00")
+        );
+        let unknown = "members/nobody".parse().unwrap();
+        assert_eq!(due(&setup.calendar_of(&unknown)), at("2026-03-02T14:00:00+08:00"));
     }
 
     #[test]

@@ -134,10 +134,10 @@ async fn plan(
         return Err(faults.into());
     }
     let members: Vec<Member> = lines.into_iter().map(|line| line.member).chain(leavers).collect();
-    let leaves = |member: &&Member| MemberChange::new(setup.directory.find_member(&member.id), member).leaves();
+    let left = |member: &&Member| MemberChange::new(setup.directory.find_member(&member.id), member).leaves();
     let leads_to_rehome = members
         .iter()
-        .filter(leaves)
+        .filter(left)
         .filter_map(|member| open_leads.get(&member.id))
         .sum();
     Ok(Plan {

@@ -25,7 +25,7 @@ const MAX_SPEC_BYTES: usize = 64 * 1024;
 /// The published tables have some 40 days a year.
 const MAX_TABLE_BYTES: usize = 1024 * 1024;
 /// Ten years.
-const LONGEST_WORK: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+const LONGEST_WORK: Duration = Duration::from_hours(10 * 366 * 24);
 
 impl App {
     /// Creates or changes a calendar.

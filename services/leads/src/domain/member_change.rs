@@ -137,13 +137,15 @@ mod tests {
         Member::parse(&raw).unwrap()
     }
 
+    type Edit = fn(&mut Member);
+
     /// Kind, fields, told, trigger.
     type Expected = (Option<Kind>, &'static [&'static str], bool, Option<Trigger>);
 
     #[test]
     fn what_follows_from_a_change() {
         let (updated, directory) = (Some(Kind::Updated), Some(Trigger::DirectoryChanged));
-        let cases: [(fn(&mut Member), Expected); 9] = [
+        let cases: [(Edit, Expected); 9] = [
             (|_| (), (None, &[], false, None)),
             (
                 |it| it.display_name = "张小伟".into(),

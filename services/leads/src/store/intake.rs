@@ -62,11 +62,12 @@ struct StandingRow {
     finish: i64,
 }
 
-/// Reads a tenant's standings in one round trip.
+/// Reads a tenant's standings in one round trip, and keeps its setup from changing until the transaction ends: whoever
+/// leaves does so before this batch or after it, and then its leads find new owners too.
 pub(crate) async fn get_standings(tx: &mut PgConnection, tenant: &TenantId) -> Result<Standings, DbError> {
     let rows: Vec<StandingRow> = sqlx::query_as(
-        "select null as team, null as skills, null as member, version as number, 0::bigint as finish
-         from setup_versions where tenant_id = $1
+        "with setup as (select version from setup_versions where tenant_id = $1 for share)
+         select null as team, null as skills, null as member, version as number, 0::bigint as finish from setup
          union all
          select null, null, member_id, open_leads, 0 from members where tenant_id = $1 and open_leads > 0
          union all

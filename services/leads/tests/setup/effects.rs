@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use reflex_proto::leads::v1::{DeleteLeaveRequest, ImportMembersRequest, Member};
+use reflex_testing::eventually;
 
 use crate::{
     harness::{HUADONG, Leads, member},
@@ -118,4 +119,58 @@ async fn leads_of_a_leaver_find_new_owners() {
     for name in &names {
         admin.wait_for_owner(name, "members/li").await;
     }
+}
+
+#[tokio::test]
+async fn whoever_leaves_while_leads_pour_in_keeps_none() {
+    let leads = Leads::start().await;
+    let mut admin = leads.admin(HUADONG);
+    admin.put_team("zhang").await;
+    let (wang, li) = (
+        Member {
+            capacity: 1_000,
+            ..member("wang", "zhang")
+        },
+        Member {
+            capacity: 1_000,
+            ..member("li", "zhang")
+        },
+    );
+    admin.put_member(li).await;
+    admin.route_all_to("teams/zhang").await;
+    for round in 0..10 {
+        admin.put_member(wang.clone()).await;
+        let mut capturing = leads.admin(HUADONG);
+        let capture = async {
+            let mut names = Vec::new();
+            for number in 0..20 {
+                names.push(capturing.capture(&format!("第{round}-{number}医院")).await);
+            }
+            names
+        };
+        let leave = async {
+            eventually("the leaver got a lead of this round", async || {
+                open_leads(&leads, "wang").await > 0
+            })
+            .await;
+            let gone = Member {
+                active: false,
+                ..wang.clone()
+            };
+            admin.put_member(gone).await;
+        };
+        let (names, ()) = tokio::join!(capture, leave);
+        for name in names {
+            admin.wait_for_owner(&name, "members/li").await;
+        }
+        assert_eq!(open_leads(&leads, "wang").await, 0);
+    }
+}
+
+async fn open_leads(leads: &Leads, member: &str) -> i32 {
+    sqlx::query_scalar("select open_leads from members where member_id = $1")
+        .bind(member)
+        .fetch_one(&leads.owner)
+        .await
+        .unwrap()
 }

@@ -23,23 +23,23 @@ fn put(policy: RoutingPolicy) -> PutRoutingPolicyRequest {
     }
 }
 
-fn minutes(minutes: i64) -> Option<prost_types::Duration> {
-    Some(prost_types::Duration {
+fn minutes(minutes: i64) -> prost_types::Duration {
+    prost_types::Duration {
         seconds: minutes * 60,
         nanos: 0,
-    })
+    }
 }
 
 fn ladder(id: &str, product: &str) -> PutLadderRequest {
     let step = |after, audience: ladder::Audience, channel: &str| ladder::Step {
-        after: minutes(after),
+        after: Some(minutes(after)),
         audience: audience.into(),
         channels: vec![channel.into()],
     };
     let ladder = Ladder {
         name: format!("ladders/{id}"),
         product: product.into(),
-        contact_within: minutes(30),
+        contact_within: Some(minutes(30)),
         wall_clock: true,
         steps: vec![
             step(0, ladder::Audience::Owner, "inbox"),
@@ -111,7 +111,7 @@ async fn each_different_policy_is_a_version_that_never_changes() {
         .into_inner()
         .policy
         .unwrap();
-    assert_eq!((stored.version, stored.claim_within), (1, minutes(120)));
+    assert_eq!((stored.version, stored.claim_within), (1, Some(minutes(120))));
     assert_eq!(stored.entries[1].skills, ["医保", "英语"]);
     let version = leads.version(HUADONG).await;
     let again = admin
@@ -126,7 +126,7 @@ async fn each_different_policy_is_a_version_that_never_changes() {
     assert_eq!(leads.version(HUADONG).await, version);
 
     let second = RoutingPolicy {
-        claim_within: minutes(5),
+        claim_within: Some(minutes(5)),
         claim_wall_clock: true,
         ..first
     };
@@ -138,7 +138,7 @@ async fn each_different_policy_is_a_version_that_never_changes() {
         .into_inner()
         .policy
         .unwrap();
-    assert_eq!((changed.version, changed.claim_within), (2, minutes(5)));
+    assert_eq!((changed.version, changed.claim_within), (2, Some(minutes(5))));
     for (asked, expected) in [(0, &changed), (1, &stored), (2, &changed)] {
         let request = GetRoutingPolicyRequest { version: asked };
         let found = admin
@@ -189,7 +189,7 @@ async fn a_policy_names_only_what_exists() {
         "policy.entries[1]",
     );
     let negative = RoutingPolicy {
-        claim_within: minutes(-1),
+        claim_within: Some(minutes(-1)),
         ..RoutingPolicy::default()
     };
     assert_refused(
