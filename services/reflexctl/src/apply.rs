@@ -301,20 +301,7 @@ impl fmt::Display for Plan {
             };
             writeln!(formatter, "  {sign} {:<13} {}", resource.kind.name(), resource.label())?;
             if let Change::Update(fields) = change {
-                for field in fields {
-                    let shown = |value: &serde_json::Value| match value {
-                        serde_json::Value::Null => "(not set)".to_owned(),
-                        serde_json::Value::String(text) => text.clone(),
-                        other => other.to_string(),
-                    };
-                    writeln!(
-                        formatter,
-                        "      {}: {} → {}",
-                        field.path,
-                        shown(&field.before),
-                        shown(&field.after)
-                    )?;
-                }
+                fields.iter().try_for_each(|field| writeln!(formatter, "{field}"))?;
             }
         }
         let report = self.counts();

@@ -21,6 +21,7 @@ pub(crate) fn sentence(status: &Status) -> String {
         .into_iter()
         .flat_map(|request| &request.field_violations)
         .map(|violation| format!("{}: {}", violation.field, violation.description))
+        .filter(|violation| !text.contains(violation))
         .collect();
     if !violations.is_empty() {
         text = format!("{text}: {}", violations.join("; "));

@@ -3,6 +3,8 @@
 //! Both are compared as JSON. Order does not matter where it means nothing (skills, aliases, cells of the routing matrix),
 //! a calendar file is compared by its meaning, and fields that the server fills in, hides or writes itself are left out.
 
+use std::fmt;
+
 use prost_reflect::{DynamicMessage, SerializeOptions};
 use reflex_calendar::CalendarSpec;
 use serde_json::{Map, Value};
@@ -18,6 +20,41 @@ pub struct FieldChange {
     pub before: Value,
     /// As wanted; null when it is not set.
     pub after: Value,
+}
+
+impl fmt::Display for FieldChange {
+    /// Shows a short value before and after, and of a text of several lines the lines that differ.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Value::String(before), Value::String(after)) = (&self.before, &self.after) else {
+            return write!(
+                formatter,
+                "      {}: {} → {}",
+                self.path,
+                short(&self.before),
+                short(&self.after)
+            );
+        };
+        if !before.contains('\n') && !after.contains('\n') {
+            return write!(formatter, "      {}: {before} → {after}", self.path);
+        }
+        write!(formatter, "      {}:", self.path)?;
+        let is_in = |text: &str, line: &str| text.lines().any(|other| other == line);
+        for line in before.lines().filter(|line| !is_in(after, line)) {
+            write!(formatter, "\n        - {line}")?;
+        }
+        for line in after.lines().filter(|line| !is_in(before, line)) {
+            write!(formatter, "\n        + {line}")?;
+        }
+        Ok(())
+    }
+}
+
+fn short(value: &Value) -> String {
+    match value {
+        Value::Null => "(not set)".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// Compares a resource as stored with one as wanted.
@@ -250,6 +287,20 @@ mod tests {
         assert_eq!(
             paths("Calendar", json, &block.replace("18:00", "17:00")),
             ["spec.windows: [[\"09:00\",\"18:00\"]] → [[\"09:00\",\"17:00\"]]"]
+        );
+    }
+
+    #[test]
+    fn changes_are_short_to_read() {
+        let change = |before: Value, after: Value| {
+            let path = "body".to_owned();
+            FieldChange { path, before, after }.to_string()
+        };
+        assert_eq!(change(Value::Null, 5.into()), "      body: (not set) → 5");
+        assert_eq!(change("a".into(), "b".into()), "      body: a → b");
+        assert_eq!(
+            change("same\nold".into(), "same\nnew\nmore".into()),
+            "      body:\n        - old\n        + new\n        + more"
         );
     }
 

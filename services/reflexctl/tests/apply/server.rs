@@ -100,14 +100,14 @@ async fn answer(State(kept): State<Arc<Kept>>, request: Request) -> Response {
     );
     let mut grpc = tonic::server::Grpc::new(Dynamic(method.input()));
     let service = tower::service_fn(move |request: tonic::Request<DynamicMessage>| {
-        let answer = kept.answer(&method, request.into_inner()).map(tonic::Response::new);
+        let answer = kept.answer(&method, &request.into_inner()).map(tonic::Response::new);
         std::future::ready(answer)
     });
     grpc.unary(service, request).await.map(Body::new)
 }
 
 impl Kept {
-    fn answer(&self, method: &MethodDescriptor, request: DynamicMessage) -> Result<DynamicMessage, Status> {
+    fn answer(&self, method: &MethodDescriptor, request: &DynamicMessage) -> Result<DynamicMessage, Status> {
         let mut response = DynamicMessage::new(method.output());
         let (message, field) = resource(&method.output());
         if !method.name().starts_with("Put") {
@@ -153,7 +153,7 @@ impl Kept {
                 details,
             ));
         }
-        let id = text(&request, "request_id");
+        let id = text(request, "request_id");
         self.writes.lock().push((method.name().to_owned(), name.clone(), id));
         let key = (message.full_name().to_owned(), name);
         self.resources.lock().insert(key, put.clone());

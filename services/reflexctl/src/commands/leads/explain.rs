@@ -61,6 +61,10 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("escalated", "已升级提醒", "escalated"),
     ("contacted", "已首次联系", "first contact"),
     ("stopped", "计时停止", "clock stopped"),
+    // Who a step of the ladder tells.
+    ("owner", "负责人", "owner"),
+    ("supervisor", "主管", "supervisor"),
+    ("director", "总监", "director"),
 ];
 
 impl Language {
@@ -75,6 +79,20 @@ impl Language {
     fn word(self, word: &str) -> String {
         let known = WORDS.iter().find(|(known, ..)| *known == word);
         known.map_or(word, |&(_, zh, en)| self.pick(zh, en)).to_owned()
+    }
+
+    /// Returns the detail of a history entry: `step 2 of 3, supervisor`, `captured: next_turn`, or any other text as it is.
+    fn detail(self, text: &str) -> String {
+        let step = text.strip_prefix("step ").and_then(|rest| {
+            let (number, rest) = rest.split_once(" of ")?;
+            let (count, audience) = rest.split_once(", ")?;
+            Some((number, count, audience))
+        });
+        if let (Zh, Some((number, count, audience))) = (self, step) {
+            return format!("第 {number} 级，共 {count} 级：{}", self.word(audience));
+        }
+        let words: Vec<String> = text.split(": ").map(|word| self.word(word)).collect();
+        words.join(self.pick("：", ": "))
     }
 }
 
@@ -190,7 +208,7 @@ fn render_history(history: &[LeadHistoryEntry], lang: Language, output: &Output)
             output.time(entry.time.as_ref()),
             lang.word(&entry.kind),
             entry.member.clone(),
-            lang.word(&entry.detail),
+            lang.detail(&entry.detail),
         ]);
     }
     table.render(2)
@@ -264,6 +282,26 @@ mod tests {
   2026-03-02 09:00:00  已分配  members/li.na
 ";
         assert_eq!(explained(Zh), expected);
+    }
+
+    #[test]
+    fn details_are_translated_where_they_are_known() {
+        for (detail, zh, en) in [
+            (
+                "step 2 of 3, supervisor",
+                "第 2 级，共 3 级：主管",
+                "step 2 of 3, supervisor",
+            ),
+            (
+                "captured: next_turn",
+                "新线索：按权重轮到",
+                "the lead is new: by weight it is their turn",
+            ),
+            ("客户在外区", "客户在外区", "客户在外区"),
+            ("", "", ""),
+        ] {
+            assert_eq!((Zh.detail(detail).as_str(), En.detail(detail).as_str()), (zh, en));
+        }
     }
 
     #[test]
