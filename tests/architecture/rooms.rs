@@ -3,8 +3,8 @@
 use crate::assert_none;
 use crate::tree::{Crate, Dependency, crates, files, root};
 
-/// The command line takes flags, not a configuration file, and its `main` is its own.
-const COMMAND_LINE: &str = "reflexctl";
+/// Programs that take flags instead of a settings file and have no schema of their own.
+const BY_FLAGS: [&str; 2] = ["reflexctl", "reflex-standalone"];
 
 const MOST_LINES_OF_MAIN: usize = 20;
 
@@ -45,12 +45,12 @@ fn a_missing_room_is_found() {
 
 fn missing_rooms(service: &Crate, has: &dyn Fn(&str) -> bool) -> Vec<String> {
     let mut rooms = vec!["README.md"];
-    if service.name != COMMAND_LINE {
+    if !BY_FLAGS.contains(&service.name.as_str()) {
         rooms.push("config.default.toml");
-    }
-    // Whoever speaks SQL has a database of its own.
-    if service.depends_on("sqlx") {
-        rooms.push("migrations");
+        // Whoever speaks SQL has a database of its own.
+        if service.depends_on("sqlx") {
+            rooms.push("migrations");
+        }
     }
     rooms.retain(|room| !has(&format!("{}/{room}", service.folder)));
     rooms
@@ -64,7 +64,7 @@ fn every_main_only_hands_over() {
     let mains = files(&["services"], "rs")
         .into_iter()
         .filter(|file| file.path.ends_with("/src/main.rs"));
-    let services = mains.filter(|file| !file.path.contains(COMMAND_LINE));
+    let services = mains.filter(|file| !file.path.contains("reflexctl"));
     assert_none(
         &services
             .filter_map(|file| long_main(&file.path, &file.text))
