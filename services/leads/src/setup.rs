@@ -238,7 +238,7 @@ mod tests {
         member::{Member, RawMember, Role},
     };
 
-    const FOUR_HOURS: Duration = Duration::from_secs(240 * 60);
+    const FOUR_HOURS: Duration = Duration::from_hours(4);
 
     fn table(json: &str) -> StatutoryTable {
         StatutoryTable::parse(json).unwrap()
