@@ -11,18 +11,41 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::problem::Problem;
 
+/// Of a body that is refused, this much is read within this time: a client that is still sending when the connection
+/// closes would see a reset instead of the answer.
+const DISCARDED_BYTES: usize = 4 * 1024 * 1024;
+const DISCARD_TIME: Duration = Duration::from_secs(1);
+
 /// Reads a whole body of at most `limit` bytes that arrives within `time`.
-pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize, time: Duration) -> Result<Bytes, Problem> {
-    // Refused before a byte of it is taken.
+pub(crate) async fn read(headers: &HeaderMap, mut body: Body, limit: usize, time: Duration) -> Result<Bytes, Problem> {
     if declared_length(headers).is_some_and(|length| length > limit as u64) {
+        discard(&mut body).await;
         return Err(too_large(limit));
     }
-    match tokio::time::timeout(time, Limited::new(body, limit).collect()).await {
+    match tokio::time::timeout(time, Limited::new(&mut body, limit).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            discard(&mut body).await;
+            Err(too_large(limit))
+        }
         Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "the body ended early")),
         Err(_) => Err(too_slow()),
     }
+}
+
+/// Reads what is left of a body, within bounds.
+pub(crate) async fn discard(body: &mut Body) {
+    let rest = async {
+        let mut left = DISCARDED_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(length) {
+                Some(less) => left = less,
+                None => break,
+            }
+        }
+    };
+    let _read_or_given_up = tokio::time::timeout(DISCARD_TIME, rest).await;
 }
 
 pub(crate) fn too_large(limit: usize) -> Problem {

@@ -151,7 +151,7 @@ impl Rpc {
         method: &Method,
         backend: &Arc<Backend>,
         headers: &HeaderMap,
-        body: axum::body::Body,
+        mut body: axum::body::Body,
         passage: &Passage,
     ) -> Result<Response, Problem> {
         if !matches!(body::kind(headers), Kind::Json | Kind::JsonLines) {
@@ -181,12 +181,17 @@ impl Rpc {
         let answer = answer.map(|answer| answer.unwrap_or_else(|_panicked| Err(Problem::internal())));
         let mut answer = pin!(answer);
         let answer = tokio::select! {
-            answer = &mut answer => answer?,
-            fed = lines::feed(body, &method.input, limits, &messages) => {
-                fed?;
-                answer.await?
+            answer = &mut answer => answer,
+            fed = lines::feed(&mut body, &method.input, limits, &messages) => match fed {
+                Ok(()) => answer.await,
+                Err(problem) => Err(problem),
             }
         };
+        if answer.is_err() {
+            drop(messages);
+            body::discard(&mut body).await;
+        }
+        let answer = answer?;
         json_response(method, answer)
     }
 

@@ -90,7 +90,7 @@ pub(crate) type MessageOrEnd = Option<Bytes>;
 /// Reads a body line by line and sends each as an encoded message, then the end. Stops early, without a failure, when
 /// nobody takes them any more: then the answer is there already.
 pub(crate) async fn feed(
-    mut body: Body,
+    body: &mut Body,
     input: &MessageDescriptor,
     limits: LineLimits,
     messages: &mpsc::Sender<MessageOrEnd>,

