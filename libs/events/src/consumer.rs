@@ -22,10 +22,10 @@ use reflex_runtime::{clock::SharedClock, telemetry};
 use reflex_tenancy::TenantSet;
 use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{Span, error, info, info_span, warn};
 use uuid::Uuid;
 
-use crate::{Envelope, dead_letters, redis_client::Redis};
+use crate::{Envelope, dead_letters, redis_client::Redis, trace};
 
 /// Most events a batch.
 const BATCH: usize = 500;
@@ -220,6 +220,8 @@ impl<H: Handler> Consumer<H> {
         if events.is_empty() {
             return Ok(());
         }
+        // Open until the batch is committed; what the handler does for an event hangs below the event's own span.
+        let _spans: Vec<Span> = events.iter_mut().filter_map(open_span).collect();
         match self.apply_batch(hold, &events).await {
             Ok(()) => {}
             Err(error) if error.is_transient() => return Err(as_database_error(error)),
@@ -322,6 +324,16 @@ impl<H: Handler> ShardWorker for Consumer<H> {
             }
         }
     }
+}
+
+/// Opens the span of an event's effect, if the event is traced.
+fn open_span(event: &mut Envelope) -> Option<Span> {
+    let traceparent = event.traceparent.as_mut()?;
+    let tenant = event.tenant.as_str();
+    // The attribute names are those of telemetry::TENANT and telemetry::EVENT_TYPE; the macro takes no constants.
+    let span = info_span!("consume_event", otel.kind = "consumer", tenant, event.type = event.kind);
+    trace::pass_through(&span, traceparent);
+    Some(span)
 }
 
 /// Remembers events as applied and returns the ids of those that were not before.

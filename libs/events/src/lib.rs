@@ -10,6 +10,7 @@ pub mod envelope;
 pub mod outbox;
 pub mod redis_client;
 pub mod relay;
+mod trace;
 mod trim;
 
 pub use consumer::{Consumer, Handler, HandlerError};

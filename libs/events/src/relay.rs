@@ -12,10 +12,10 @@ use reflex_runtime::telemetry;
 use sqlx::{FromRow, PgConnection};
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{Span, info, info_span, warn};
 use uuid::Uuid;
 
-use crate::{STREAM_SHARDS, redis_client::Redis, trim};
+use crate::{STREAM_SHARDS, redis_client::Redis, trace, trim};
 
 /// Most facts a batch.
 const BATCH: i64 = 500;
@@ -74,6 +74,17 @@ struct Row {
     traceparent: Option<String>,
     causation_id: Option<Uuid>,
     data: Vec<u8>,
+}
+
+impl Row {
+    /// Opens the span of the fact's way into the stream, if the fact is traced; its consumers continue there.
+    fn open_span(&mut self) -> Option<Span> {
+        let traceparent = self.traceparent.as_mut()?;
+        // The attribute names are those of telemetry::TENANT and telemetry::EVENT_TYPE; the macro takes no constants.
+        let span = info_span!("relay_event", otel.kind = "producer", tenant = self.tenant_id, event.type = self.kind);
+        trace::pass_through(&span, traceparent);
+        Some(span)
+    }
 }
 
 impl Relay {
@@ -135,7 +146,7 @@ impl Relay {
         let mut mark_read = redis::cmd("GET");
         mark_read.arg(self.redis.mark_key(self.stream));
         let (rows, their_mark) = tokio::join!(take(&mut tx), mark_read.query_async::<Option<i64>>(connection));
-        let (rows, their_mark) = (rows?, their_mark?.unwrap_or(0));
+        let (mut rows, their_mark) = (rows?, their_mark?.unwrap_or(0));
         if rows.is_empty() {
             return Ok(0);
         }
@@ -152,6 +163,8 @@ impl Relay {
             set_mark(connection, &self.redis.mark_key(self.stream), our_mark - 1).await?;
             return Ok(0);
         }
+        // Open until the batch is committed.
+        let _spans: Vec<Span> = rows.iter_mut().filter_map(Row::open_span).collect();
         let mut pipeline = redis::pipe();
         for row in &rows {
             self.add_entry(&mut pipeline, row);
