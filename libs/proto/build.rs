@@ -1,5 +1,10 @@
 //! Compiles every proto file of the workspace; no protoc is needed.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "build scripts are told by the environment where to write"
+)]
+
 use std::{env, error::Error, fmt::Write as _, fs, path::Path, path::PathBuf};
 
 use prost_reflect::{DescriptorPool, Value};

@@ -40,8 +40,8 @@ pub struct Suite {
     secrets: Secrets,
     leads: Channel,
     notifications: Channel,
-    /// Dropped after the services.
-    _homes: Option<(TestDatabase, TestDatabase, TestRedis)>,
+    #[expect(dead_code, reason = "kept until the services are dropped")]
+    homes: Option<(TestDatabase, TestDatabase, TestRedis)>,
 }
 
 impl Suite {
@@ -68,14 +68,22 @@ impl Suite {
     pub async fn start_on(places: Places, secrets: Secrets, clock: SharedClock) -> Self {
         let verifier = Verifier::from_jwks(&secrets.jwks_json, ISSUER, clock.clone()).expect("our own keys");
         let tasks = Tasks::new();
-        let environment =
-            Environment { clock, ids: Arc::new(SystemIds), tasks: tasks.clone(), verifier: Arc::new(verifier) };
+        let environment = Environment {
+            clock,
+            ids: Arc::new(SystemIds),
+            tasks: tasks.clone(),
+            verifier: Arc::new(verifier),
+        };
         let free = "127.0.0.1:0";
         let listeners = Listeners::bind(free, free, free).await.expect("free ports");
         let timers = TimerWake::default();
-        let options = Options { allow_plain_http: true, timers: timers.clone() };
-        let services =
-            Services::start(&places, &secrets, &environment, listeners, &options).await.expect("the services start");
+        let options = Options {
+            allow_plain_http: true,
+            timers: timers.clone(),
+        };
+        let services = Services::start(&places, &secrets, &environment, listeners, &options)
+            .await
+            .expect("the services start");
         let channel = |address| client::connect(&format!("http://{address}"), &tasks).expect("an address");
         Self {
             leads: channel(services.addresses.leads),
@@ -85,7 +93,7 @@ impl Suite {
             places,
             timers,
             secrets,
-            _homes: None,
+            homes: None,
         }
     }
 
@@ -96,10 +104,13 @@ impl Suite {
         let places = Places {
             leads: database(&leads),
             notifications: database(&notifications),
-            redis: RedisConfig { url: redis.url().into(), prefix: redis.prefix().into() },
+            redis: RedisConfig {
+                url: redis.url().into(),
+                prefix: redis.prefix().into(),
+            },
         };
         let mut suite = Self::start_on(places, Secrets::generate(), clock).await;
-        suite._homes = Some((leads, notifications, redis));
+        suite.homes = Some((leads, notifications, redis));
         suite
     }
 
@@ -109,7 +120,11 @@ impl Suite {
     /// When a task had died: whatever the test saw, something was broken.
     pub async fn stop(self) {
         self.services.off().await;
-        self.environment.tasks.shutdown(Duration::from_secs(10)).await.expect("no task died");
+        self.environment
+            .tasks
+            .shutdown(Duration::from_secs(10))
+            .await
+            .expect("no task died");
     }
 
     /// Returns the base URL of the gateway.
@@ -136,15 +151,20 @@ impl Suite {
     /// Never: the suite's keys are sound.
     #[must_use]
     pub fn token(&self, tenants: &[&TenantId], role: Role, member: Option<&str>) -> String {
-        let minter = Minter::new(&self.secrets.private_pem, &self.secrets.kid, ISSUER, self.environment.clock.clone())
-            .expect("our own keys");
+        let minter = Minter::new(
+            &self.secrets.private_pem,
+            &self.secrets.kid,
+            ISSUER,
+            self.environment.clock.clone(),
+        )
+        .expect("our own keys");
         let claims = Claims {
             subject: member.unwrap_or("test").to_owned(),
             tenants: Tenants::Of(tenants.iter().map(|tenant| (*tenant).clone()).collect::<TenantSet>()),
             roles: vec![role],
             member: member.map(str::to_owned),
         };
-        minter.mint(&claims, Duration::from_secs(24 * 3600))
+        minter.mint(&claims, Duration::from_hours(24))
     }
 
     /// Returns a way to call leads.
@@ -166,7 +186,9 @@ impl Suite {
     }
 
     fn authorized(&self, tenant: &TenantId, role: Role, member: Option<&str>) -> Authorized {
-        Authorized::with_token(&self.token(&[tenant], role, member)).expect("a token can be sent").for_tenant(tenant)
+        Authorized::with_token(&self.token(&[tenant], role, member))
+            .expect("a token can be sent")
+            .for_tenant(tenant)
     }
 
     /// Makes a team of members who can take leads, and a policy that sends it everything.
@@ -185,7 +207,13 @@ impl Suite {
             ..Team::default()
         };
         let request_id = SystemIds.next().to_string();
-        directory.put_team(PutTeamRequest { team: Some(team), request_id }).await.expect("a team");
+        directory
+            .put_team(PutTeamRequest {
+                team: Some(team),
+                request_id,
+            })
+            .await
+            .expect("a team");
         let roles = members.iter().map(|name| (*name, member::Role::Sales, capacity));
         for (name, role, capacity) in roles.chain([(boss, member::Role::Supervisor, 0)]) {
             let member = Member {
@@ -198,12 +226,24 @@ impl Suite {
                 ..Member::default()
             };
             let request_id = SystemIds.next().to_string();
-            directory.put_member(PutMemberRequest { member: Some(member), request_id }).await.expect("a member");
+            directory
+                .put_member(PutMemberRequest {
+                    member: Some(member),
+                    request_id,
+                })
+                .await
+                .expect("a member");
         }
-        let policy = RoutingPolicy { default_team: "teams/sales".into(), ..RoutingPolicy::default() };
+        let policy = RoutingPolicy {
+            default_team: "teams/sales".into(),
+            ..RoutingPolicy::default()
+        };
         let request_id = SystemIds.next().to_string();
         RoutingServiceClient::new(wire)
-            .put_routing_policy(PutRoutingPolicyRequest { policy: Some(policy), request_id })
+            .put_routing_policy(PutRoutingPolicyRequest {
+                policy: Some(policy),
+                request_id,
+            })
             .await
             .expect("a policy");
     }

@@ -106,6 +106,9 @@ impl Envelope {
 }
 
 /// Returns the shard, of `count`, that keeps the order of a subject.
+///
+/// # Panics
+/// Never: the remainder is below `count`.
 #[must_use]
 pub fn shard_of(tenant: &TenantId, subject: &str, count: i16) -> i16 {
     // FNV-1a, 64 bit (public domain, Fowler, Noll, Vo): stable across versions, unlike the standard library's hasher.

@@ -4,7 +4,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use reflex_events::{Consumer, Envelope, Handler, HandlerError, NewEvent, Redis, Relay, RelayWake, STREAM_SHARDS, outbox};
+use reflex_events::{
+    Consumer, Envelope, Handler, HandlerError, NewEvent, Redis, Relay, RelayWake, STREAM_SHARDS, outbox,
+};
 use reflex_pg::{Database, DatabaseConfig, lease::Shards};
 use reflex_runtime::ids::{IdSource as _, SystemIds};
 use reflex_tenancy::{TenantId, TenantSet};
@@ -86,7 +88,7 @@ impl World {
             world.redis.clone(),
             "test",
             STREAM,
-            Duration::from_secs(3600),
+            Duration::from_hours(1),
             world.wake.clone(),
         );
         world.spawn("relay", 1, relay);
@@ -129,17 +131,28 @@ impl World {
     }
 
     async fn effects(&self) -> Vec<(Uuid, String, Vec<u8>)> {
-        let rows = sqlx::query("select event_id, subject, data from effects order by place").fetch_all(&self.owner).await;
-        rows.unwrap().iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
+        let rows = sqlx::query("select event_id, subject, data from effects order by place")
+            .fetch_all(&self.owner)
+            .await;
+        rows.unwrap()
+            .iter()
+            .map(|row| (row.get(0), row.get(1), row.get(2)))
+            .collect()
     }
 
     async fn until_effects(&self, wanted: usize) {
-        eventually(&format!("{wanted} effects"), async || self.effects().await.len() >= wanted).await;
+        eventually(&format!("{wanted} effects"), async || {
+            self.effects().await.len() >= wanted
+        })
+        .await;
         assert_eq!(self.effects().await.len(), wanted, "none twice");
     }
 
     async fn pending(&self) -> i64 {
-        sqlx::query_scalar("select count(*) from outbox_pending").fetch_one(&self.owner).await.unwrap()
+        sqlx::query_scalar("select count(*) from outbox_pending")
+            .fetch_one(&self.owner)
+            .await
+            .unwrap()
     }
 
     async fn until_published(&self) {
@@ -148,9 +161,16 @@ impl World {
 
     /// Deletes every key of the test: what an emptied Redis looks like to us.
     async fn wipe_redis(&mut self) {
-        let keys: Vec<String> =
-            redis::cmd("KEYS").arg(format!("{}*", self.prefix)).query_async(&mut self.raw).await.unwrap();
-        redis::cmd("DEL").arg(keys).query_async::<()>(&mut self.raw).await.unwrap();
+        let keys: Vec<String> = redis::cmd("KEYS")
+            .arg(format!("{}*", self.prefix))
+            .query_async(&mut self.raw)
+            .await
+            .unwrap();
+        redis::cmd("DEL")
+            .arg(keys)
+            .query_async::<()>(&mut self.raw)
+            .await
+            .unwrap();
     }
 
     async fn stop(self) {
@@ -195,7 +215,12 @@ async fn an_emptied_redis_loses_and_doubles_nothing() {
     world.tell("leads/1", KIND, 20..40).await;
     world.until_effects(40).await;
     let numbers: Vec<Vec<u8>> = world.effects().await.into_iter().map(|effect| effect.2).collect();
-    assert_eq!(numbers, (0..40_u32).map(|number| number.to_be_bytes().to_vec()).collect::<Vec<_>>());
+    assert_eq!(
+        numbers,
+        (0..40_u32)
+            .map(|number| number.to_be_bytes().to_vec())
+            .collect::<Vec<_>>()
+    );
     world.stop().await;
 }
 
@@ -235,8 +260,10 @@ async fn poison_is_put_aside_and_the_stream_goes_on() {
     }
     world.consume();
     world.until_effects(9).await;
-    let letters: Vec<(Uuid, String, i32)> =
-        sqlx::query_as("select event_id, reason, attempts from dead_letters").fetch_all(&world.owner).await.unwrap();
+    let letters: Vec<(Uuid, String, i32)> = sqlx::query_as("select event_id, reason, attempts from dead_letters")
+        .fetch_all(&world.owner)
+        .await
+        .unwrap();
     assert_eq!(letters, [(poison[0], "cannot be applied".to_owned(), 3)]);
     world.stop().await;
 }
@@ -247,7 +274,13 @@ async fn streams_are_trimmed_at_the_slowest_reader() {
     // A second group that has read nothing yet.
     for shard in 0..STREAM_SHARDS {
         redis::cmd("XGROUP")
-            .arg(&["CREATE", &world.redis.stream_key(STREAM, shard), "slow", "0", "MKSTREAM"])
+            .arg(&[
+                "CREATE",
+                &world.redis.stream_key(STREAM, shard),
+                "slow",
+                "0",
+                "MKSTREAM",
+            ])
             .query_async::<()>(&mut world.raw)
             .await
             .unwrap();
@@ -258,8 +291,11 @@ async fn streams_are_trimmed_at_the_slowest_reader() {
     let length = async |raw: &mut redis::aio::MultiplexedConnection, redis: &Redis| -> usize {
         let mut sum = 0;
         for shard in 0..STREAM_SHARDS {
-            let length: usize =
-                redis::cmd("XLEN").arg(redis.stream_key(STREAM, shard)).query_async(raw).await.unwrap();
+            let length: usize = redis::cmd("XLEN")
+                .arg(redis.stream_key(STREAM, shard))
+                .query_async(raw)
+                .await
+                .unwrap();
             sum += length;
         }
         sum
@@ -267,7 +303,11 @@ async fn streams_are_trimmed_at_the_slowest_reader() {
     // The relay keeps house each second, and has had its chance once the outbox is empty and more was told.
     world.tell("leads/1", KIND, 300..301).await;
     world.until_effects(301).await;
-    assert_eq!(length(&mut world.raw, &world.redis).await, 301, "nothing unread is trimmed");
+    assert_eq!(
+        length(&mut world.raw, &world.redis).await,
+        301,
+        "nothing unread is trimmed"
+    );
     for shard in 0..STREAM_SHARDS {
         redis::cmd("XGROUP")
             .arg(&["SETID", &world.redis.stream_key(STREAM, shard), "slow", "$"])
@@ -277,6 +317,9 @@ async fn streams_are_trimmed_at_the_slowest_reader() {
     }
     let redis = world.redis.clone();
     let mut raw = world.raw.clone();
-    eventually("the streams are trimmed", async || length(&mut raw, &redis).await <= 200).await;
+    eventually("the streams are trimmed", async || {
+        length(&mut raw, &redis).await <= 200
+    })
+    .await;
     world.stop().await;
 }

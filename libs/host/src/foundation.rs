@@ -76,7 +76,7 @@ impl Foundation {
             match migrate::check_current(&db.app, schema.parts).await {
                 Ok(()) => break,
                 Err(MigrateError::Database(error @ DbError::Unavailable(_))) => {
-                    warn!(%error, "waiting for the database")
+                    warn!(%error, "waiting for the database");
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -31,6 +31,18 @@ select format('table %s: no policy binds the tenant for reflex_app', t.relname) 
             and pg_get_expr(p.polqual, p.polrelid) like '%bound_tenants()%'
             and pg_get_expr(p.polwithcheck, p.polrelid) like '%bound_tenants()%')
 union all
+select format('policy %s on %s: lets reflex_app past the tenant', p.polname, t.relname)
+    from pg_policy p join tenant_tables t on t.oid = p.polrelid
+    where p.polpermissive and p.polroles && array[0::oid, 'reflex_app'::regrole::oid]
+        and (pg_get_expr(p.polqual, p.polrelid) not like '%bound_tenants()%'
+            or pg_get_expr(p.polwithcheck, p.polrelid) not like '%bound_tenants()%')
+union all
+select format('table %s: has no tenant_id, yet reflex_app may use it', c.relname) from pg_class c
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.relname <> '_sqlx_migrations'
+        and not exists (select from tenant_tables t where t.oid = c.oid)
+        and (has_any_column_privilege('reflex_app', c.oid, 'select, insert, update')
+            or has_table_privilege('reflex_app', c.oid, 'delete, truncate'))
+union all
 select format('table %s: owned by the role that serves requests', relname) from tenant_tables
     where pg_has_role(current_user, relowner, 'member')
 union all

@@ -119,7 +119,9 @@ impl<W: ShardWorker> Shards<W> {
                             group = self.group,
                             "leases could not be renewed in time, shards are left to others"
                         );
-                        running.drain().for_each(|(_, shard)| shard.stop.cancel());
+                        for (_, shard) in running.drain() {
+                            shard.stop.cancel();
+                        }
                     }
                 }
             }

@@ -38,9 +38,15 @@ pub async fn claim<R: Message + Default>(
     request_id: Option<Uuid>,
     request: &impl Message,
 ) -> Result<Once<R>, ClaimError> {
-    let Some(request_id) = request_id else { return Ok(Once::New(Claim(None))) };
+    let Some(request_id) = request_id else {
+        return Ok(Once::New(Claim(None)));
+    };
     let payload_hash = Sha256::digest(request.encode_to_vec()).into();
-    let key = RequestKey { method, request_id, payload_hash };
+    let key = RequestKey {
+        method,
+        request_id,
+        payload_hash,
+    };
     match requests::claim(tx, tenant, &key).await? {
         Claimed::New => Ok(Once::New(Claim(Some((tenant.clone(), key))))),
         Claimed::Answered(bytes) => {

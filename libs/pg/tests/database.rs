@@ -36,12 +36,19 @@ async fn database(max_connections: u32) -> (TestDatabase, Database) {
 }
 
 fn key(payload: u8) -> RequestKey {
-    RequestKey { method: "Test", request_id: Uuid::from_u128(7), payload_hash: [payload; 32] }
+    RequestKey {
+        method: "Test",
+        request_id: Uuid::from_u128(7),
+        payload_hash: [payload; 32],
+    }
 }
 
 async fn visible(db: &Database, tenants: &TenantSet) -> i64 {
     let mut tx = db.begin("count", tenants).await.unwrap();
-    sqlx::query_scalar("select count(*) from request_ids").fetch_one(&mut *tx).await.unwrap()
+    sqlx::query_scalar("select count(*) from request_ids")
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -49,7 +56,10 @@ async fn a_transaction_sees_its_tenants_only_whoever_used_the_connection_before(
     let (_test, db) = database(1).await;
     for id in ["a", "b"] {
         let mut tx = db.begin("write", &TenantSet::one(&tenant(id))).await.unwrap();
-        assert_eq!(requests::claim(&mut tx, &tenant(id), &key(1)).await.unwrap(), Claimed::New);
+        assert_eq!(
+            requests::claim(&mut tx, &tenant(id), &key(1)).await.unwrap(),
+            Claimed::New
+        );
         tx.commit().await.unwrap();
     }
     for _ in 0..3 {
@@ -58,7 +68,10 @@ async fn a_transaction_sees_its_tenants_only_whoever_used_the_connection_before(
         let mut tx = db.begin("broken", &TenantSet::one(&tenant("b"))).await.unwrap();
         assert!(sqlx::query("select 1 / 0").execute(&mut *tx).await.is_err());
         drop(tx);
-        let unbound: i64 = sqlx::query_scalar("select count(*) from request_ids").fetch_one(&db.app).await.unwrap();
+        let unbound: i64 = sqlx::query_scalar("select count(*) from request_ids")
+            .fetch_one(&db.app)
+            .await
+            .unwrap();
         assert_eq!(unbound, 0, "no tenant means no rows");
     }
     assert_eq!(visible(&db, &[tenant("a"), tenant("b")].into_iter().collect()).await, 2);
@@ -89,10 +102,19 @@ async fn a_request_id_is_claimed_once_also_by_callers_at_the_same_moment() {
     });
     let outcomes = futures_util::future::join_all(tries).await;
     assert_eq!(outcomes.iter().filter(|claimed| **claimed == Claimed::New).count(), 1);
-    assert_eq!(outcomes.iter().filter(|claimed| **claimed == Claimed::Answered(b"answer".to_vec())).count(), 5);
+    assert_eq!(
+        outcomes
+            .iter()
+            .filter(|claimed| **claimed == Claimed::Answered(b"answer".to_vec()))
+            .count(),
+        5
+    );
 
     let mut tx = db.begin("claim", &TenantSet::one(&id)).await.unwrap();
-    assert!(matches!(requests::claim(&mut tx, &id, &key(2)).await, Err(ClaimError::Reused)));
+    assert!(matches!(
+        requests::claim(&mut tx, &id, &key(2)).await,
+        Err(ClaimError::Reused)
+    ));
 }
 
 /// Tells which shards it got and holds them until it is stopped.
@@ -121,12 +143,20 @@ impl Replica {
     fn start(db: &Database, count: i16) -> Self {
         let (sender, holds) = mpsc::unbounded_channel();
         let running = Arc::new(Mutex::new(Vec::new()));
-        let worker = Recorder { holds: sender, running: Arc::clone(&running) };
+        let worker = Recorder {
+            holds: sender,
+            running: Arc::clone(&running),
+        };
         let stop = CancellationToken::new();
         let shards = Shards::new(db.worker.clone(), SystemIds.next(), "test", count, worker);
         #[expect(clippy::disallowed_methods, reason = "a replica that the test kills")]
         let keeper = tokio::spawn(shards.run(stop.clone()));
-        Self { holds, running, stop, keeper }
+        Self {
+            holds,
+            running,
+            stop,
+            keeper,
+        }
     }
 
     fn running(&self) -> usize {
@@ -140,7 +170,10 @@ async fn replicas_share_shards_and_take_them_over() {
     let first = Replica::start(&db, 4);
     eventually("one replica has all", async || first.running() == 4).await;
     let mut second = Replica::start(&db, 4);
-    eventually("two replicas have half each", async || (first.running(), second.running()) == (2, 2)).await;
+    eventually("two replicas have half each", async || {
+        (first.running(), second.running()) == (2, 2)
+    })
+    .await;
 
     // Stopped in order: its shards move at once.
     first.stop.cancel();
@@ -152,7 +185,10 @@ async fn replicas_share_shards_and_take_them_over() {
     second.keeper.abort();
     let third = Replica::start(&db, 4);
     eventually("everything moved", async || third.running() == 4).await;
-    let refused = db.begin_held("late", &TenantSet::one(&tenant("a")), &old).await.unwrap_err();
+    let refused = db
+        .begin_held("late", &TenantSet::one(&tenant("a")), &old)
+        .await
+        .unwrap_err();
     assert!(matches!(refused, DbError::LeaseLost), "{refused:?}");
     // The refusal leaves the connection usable.
     assert_eq!(visible(&db, &TenantSet::one(&tenant("a"))).await, 0);

@@ -6,7 +6,7 @@
 pub mod platform {
     /// Version 1.
     pub mod v1 {
-        #![expect(clippy::all, clippy::pedantic, reason = "generated")]
+        #![expect(clippy::allow_attributes, clippy::all, clippy::pedantic, reason = "generated")]
         tonic::include_proto!("reflex.platform.v1");
     }
 }
@@ -15,7 +15,7 @@ pub mod platform {
 pub mod leads {
     /// Version 1.
     pub mod v1 {
-        #![expect(clippy::all, clippy::pedantic, reason = "generated")]
+        #![expect(clippy::allow_attributes, clippy::all, clippy::pedantic, reason = "generated")]
         tonic::include_proto!("reflex.leads.v1");
     }
 }
@@ -24,7 +24,7 @@ pub mod leads {
 pub mod notifications {
     /// Version 1.
     pub mod v1 {
-        #![expect(clippy::all, clippy::pedantic, reason = "generated")]
+        #![expect(clippy::allow_attributes, clippy::all, clippy::pedantic, reason = "generated")]
         tonic::include_proto!("reflex.notifications.v1");
     }
 }
@@ -36,6 +36,10 @@ pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/desc
 pub const PERMISSIONS: &[(&str, Option<&str>)] = include!(concat!(env!("OUT_DIR"), "/permissions.rs"));
 
 /// Returns the descriptor pool of all protos, decoded once.
+///
+/// # Panics
+/// Never: the build script wrote a valid set.
+#[must_use]
 pub fn descriptor_pool() -> &'static prost_reflect::DescriptorPool {
     static POOL: std::sync::LazyLock<prost_reflect::DescriptorPool> = std::sync::LazyLock::new(|| {
         prost_reflect::DescriptorPool::decode(DESCRIPTOR_SET).expect("the build script wrote a valid descriptor set")
@@ -44,6 +48,7 @@ pub fn descriptor_pool() -> &'static prost_reflect::DescriptorPool {
 }
 
 /// Returns the descriptor set of one package with its imports, for reflection: a service shows its own API only.
+#[must_use]
 pub fn descriptor_set_of(packages: &[&str]) -> Vec<u8> {
     use prost_reflect::prost::Message as _;
 

@@ -37,7 +37,11 @@ pub(crate) fn instant(field: &str, at: &prost_types::Timestamp) -> Result<Timest
     };
     let exact = Timestamp::new(at.seconds, at.nanos).map_err(|_| outside())?;
     let whole = Timestamp::from_microsecond(exact.as_microsecond()).map_err(|_| outside())?;
-    if whole.as_second() < FIRST_SECOND { Err(outside()) } else { Ok(whole) }
+    if whole.as_second() < FIRST_SECOND {
+        Err(outside())
+    } else {
+        Ok(whole)
+    }
 }
 
 /// Converts a message to a duration.

@@ -32,7 +32,7 @@ impl Facts<'_> {
     pub(crate) fn fact(
         &self,
         kind: &'static str,
-        subject: impl ToString,
+        subject: &impl ToString,
         traceparent: Option<String>,
         message: &impl Message,
     ) -> NewEvent {

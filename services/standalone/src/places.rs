@@ -32,20 +32,32 @@ impl Places {
         let places = Self {
             leads: database(servers, secrets, "reflex_leads"),
             notifications: database(servers, secrets, "reflex_notifications"),
-            redis: RedisConfig { url: servers.redis_url().into(), prefix: "reflex:".into() },
+            redis: RedisConfig {
+                url: servers.redis_url().into(),
+                prefix: "reflex:".into(),
+            },
         };
         let mut server = PgConnection::connect(&servers.postgres_url("postgres")).await?;
         for (name, database, schema) in [
             ("reflex_leads", &places.leads, reflex_leads::SCHEMA),
-            ("reflex_notifications", &places.notifications, reflex_notifications::SCHEMA),
+            (
+                "reflex_notifications",
+                &places.notifications,
+                reflex_notifications::SCHEMA,
+            ),
         ] {
-            prepare(&mut server, name, database, schema).await.with_context(|| format!("preparing {name}"))?;
+            prepare(&mut server, name, database, schema)
+                .await
+                .with_context(|| format!("preparing {name}"))?;
         }
-        for (role, password) in
-            [("reflex_app", &secrets.app_password), ("reflex_worker", &secrets.worker_password)]
-        {
+        for (role, password) in [
+            ("reflex_app", &secrets.app_password),
+            ("reflex_worker", &secrets.worker_password),
+        ] {
             // Letters and digits only, made by us.
-            server.execute(AssertSqlSafe(format!("alter role {role} login password '{password}'"))).await?;
+            server
+                .execute(AssertSqlSafe(format!("alter role {role} login password '{password}'")))
+                .await?;
         }
         server.close().await?;
         Ok(places)

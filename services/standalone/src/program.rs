@@ -28,15 +28,19 @@ use reflex_runtime::{
 };
 use reflex_standalone::{Addresses, Listeners, Options, Places, Secrets, Services, secrets::ISSUER};
 use reflex_tenancy::TenantId;
+use secrecy::ExposeSecret;
 use serde::Serialize;
 use tracing::info;
 
 /// How long the token in `client.toml` is good for.
-const TOKEN_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
+const TOKEN_TTL: Duration = Duration::from_hours(30 * 24);
 
 /// Runs all services of Reflex in one process, with a private PostgreSQL and Redis.
 #[derive(Parser)]
-#[command(version, after_help = "Example: reflex-standalone --data-dir /var/lib/reflex --tenants huakang-east")]
+#[command(
+    version,
+    after_help = "Example: reflex-standalone --data-dir /var/lib/reflex --tenants huakang-east"
+)]
 struct Arguments {
     /// Where data, keys and `client.toml` are kept; as root /var/lib/reflex unless given, else ~/.local/share/reflex.
     #[arg(long)]
@@ -68,7 +72,10 @@ struct Arguments {
 pub(crate) fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime.context("starting the runtime").and_then(|runtime| runtime.block_on(serve(arguments))) {
+    match runtime
+        .context("starting the runtime")
+        .and_then(|runtime| runtime.block_on(serve(arguments)))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _written = writeln!(std::io::stderr(), "reflex-standalone: {error:#}");
@@ -97,16 +104,28 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     })
     .await?;
     let places = Places::make(&servers, &secrets).await?;
+    write_private(&data_dir.join("servers.toml"), &ServersFile::of(&places))?;
 
     let clock = Arc::new(SystemClock::new());
     let tasks = Tasks::new();
     let follower = ClockFollower::new(Database::connect(&places.leads)?.worker, Arc::clone(&clock));
     follower.measure().await?;
     tasks.spawn("follow-clock", follower.run(tasks.stop()));
-    let verifier = Arc::new(Verifier::from_jwks(&secrets.jwks_json, ISSUER, Arc::clone(&clock) as _)?);
-    let environment =
-        Environment { clock: Arc::clone(&clock) as _, ids: Arc::new(SystemIds), tasks: tasks.clone(), verifier };
-    let options = Options { allow_plain_http: arguments.allow_plain_http, ..Options::default() };
+    let verifier = Arc::new(Verifier::from_jwks(
+        &secrets.jwks_json,
+        ISSUER,
+        Arc::clone(&clock) as _,
+    )?);
+    let environment = Environment {
+        clock: Arc::clone(&clock) as _,
+        ids: Arc::new(SystemIds),
+        tasks: tasks.clone(),
+        verifier,
+    };
+    let options = Options {
+        allow_plain_http: arguments.allow_plain_http,
+        ..Options::default()
+    };
     let services = Services::start(&places, &secrets, &environment, listeners, &options).await?;
 
     let minter = Minter::new(&secrets.private_pem, &secrets.kid, ISSUER, clock as _)?;
@@ -118,7 +137,10 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         data = %data_dir.display(),
         "reflex is ready"
     );
-    let stop = StopOptions { drain_delay: Duration::ZERO, grace: Duration::from_secs(15) };
+    let stop = StopOptions {
+        drain_delay: Duration::ZERO,
+        grace: Duration::from_secs(15),
+    };
     tokio::select! {
         outcome = run_until_signal(&tasks, stop, async || services.off().await) => outcome?,
         died = servers.died() => return Err(died.into()),
@@ -160,16 +182,40 @@ fn write_client_file(
         token,
         tenant: tenants.first().map(ToString::to_string),
     };
-    let path = data_dir.join("client.toml");
-    let text = toml::to_string(&file).context("writing client.toml")?;
+    write_private(&data_dir.join("client.toml"), &file)
+}
+
+/// Where the data is, for whoever wants to look inside with `psql` or `redis-cli`; another one after each start.
+#[derive(Serialize)]
+struct ServersFile {
+    leads: String,
+    notifications: String,
+    redis: String,
+}
+
+impl ServersFile {
+    fn of(places: &Places) -> Self {
+        Self {
+            leads: places.leads.owner_url.expose_secret().to_owned(),
+            notifications: places.notifications.owner_url.expose_secret().to_owned(),
+            redis: places.redis.url.expose_secret().to_owned(),
+        }
+    }
+}
+
+/// Writes a file that only its owner may read.
+fn write_private(path: &Path, content: &impl Serialize) -> anyhow::Result<()> {
+    let text = toml::to_string(content).with_context(|| format!("writing {}", path.display()))?;
     let mut written = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(&path)
+        .open(path)
         .with_context(|| format!("creating {}", path.display()))?;
-    written.write_all(text.as_bytes()).with_context(|| format!("writing {}", path.display()))
+    written
+        .write_all(text.as_bytes())
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 /// The servers run as an unprivileged account, which cannot enter root's home.

@@ -79,5 +79,9 @@ impl Secrets {
 }
 
 fn random_text() -> String {
-    rand::rng().sample_iter(&Alphanumeric).take(43).map(char::from).collect()
+    rand::rng()
+        .sample_iter(&Alphanumeric)
+        .take(43)
+        .map(char::from)
+        .collect()
 }

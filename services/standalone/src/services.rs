@@ -1,15 +1,11 @@
 //! Starts every service in this process, wired over real sockets as they are in a cluster.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use anyhow::Context;
 use reflex_gateway::{Gateway, Limits};
 use reflex_host::{Environment, Foundation};
-use reflex_rpc::{
-    auth::Minter,
-    client,
-    readiness::Readiness,
-};
+use reflex_rpc::{auth::Minter, client, readiness::Readiness};
 use reflex_runtime::config;
 use reflex_timers::TimerWake;
 use tokio::net::TcpListener;
@@ -46,8 +42,16 @@ impl Listeners {
     /// # Errors
     /// When an address is taken.
     pub async fn bind(gateway: &str, leads: &str, notifications: &str) -> anyhow::Result<Self> {
-        let bind = async |address: &str| TcpListener::bind(address).await.with_context(|| format!("listening on {address}"));
-        Ok(Self { gateway: bind(gateway).await?, leads: bind(leads).await?, notifications: bind(notifications).await? })
+        let bind = async |address: &str| {
+            TcpListener::bind(address)
+                .await
+                .with_context(|| format!("listening on {address}"))
+        };
+        Ok(Self {
+            gateway: bind(gateway).await?,
+            leads: bind(leads).await?,
+            notifications: bind(notifications).await?,
+        })
     }
 
     fn addresses(&self) -> anyhow::Result<Addresses> {
@@ -95,10 +99,12 @@ impl Services {
         leads.database = places.leads.clone();
         leads.redis = places.redis.clone();
         leads.page_token_key = secrets.page_token_key.clone().into();
-        let foundation =
-            Foundation::open(&leads.foundation(), reflex_leads::SCHEMA, environment.clone()).await.context("leads")?;
-        let leads_readiness =
-            reflex_leads::serve(&leads, &foundation, listeners.leads, options.timers.clone()).await.context("leads")?;
+        let foundation = Foundation::open(&leads.foundation(), reflex_leads::SCHEMA, environment.clone())
+            .await
+            .context("leads")?;
+        let leads_readiness = reflex_leads::serve(&leads, &foundation, listeners.leads, options.timers.clone())
+            .await
+            .context("leads")?;
 
         let mut notifications: reflex_notifications::Config =
             config::load(reflex_notifications::DEFAULTS, None, "REFLEX_NOTIFICATIONS")
@@ -108,17 +114,23 @@ impl Services {
         notifications.page_token_key = secrets.page_token_key.clone().into();
         notifications.sealing_key = secrets.sealing_key.clone().into();
         notifications.allow_plain_http = options.allow_plain_http;
-        let foundation =
-            Foundation::open(&notifications.foundation(), reflex_notifications::SCHEMA, environment.clone())
-                .await
-                .context("notifications")?;
-        let notifications_readiness =
-            reflex_notifications::serve(&notifications, &foundation, listeners.notifications)
-                .await
-                .context("notifications")?;
+        let foundation = Foundation::open(
+            &notifications.foundation(),
+            reflex_notifications::SCHEMA,
+            environment.clone(),
+        )
+        .await
+        .context("notifications")?;
+        let notifications_readiness = reflex_notifications::serve(&notifications, &foundation, listeners.notifications)
+            .await
+            .context("notifications")?;
 
-        let gateway = gateway(&addresses, secrets, environment, listeners.gateway).await.context("gateway")?;
-        Ok(Self { addresses, readiness: vec![leads_readiness, notifications_readiness], gateway })
+        let gateway = gateway(&addresses, secrets, environment, listeners.gateway).context("gateway")?;
+        Ok(Self {
+            addresses,
+            readiness: vec![leads_readiness, notifications_readiness],
+            gateway,
+        })
     }
 
     /// Says that none of them wants to be called any more.
@@ -130,7 +142,7 @@ impl Services {
     }
 }
 
-async fn gateway(
+fn gateway(
     addresses: &Addresses,
     secrets: &Secrets,
     environment: &Environment,

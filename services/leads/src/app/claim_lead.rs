@@ -39,7 +39,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Stale`], [`Error::WrongState`], [`Error::NotFound`], [`Error::Denied`].
-    pub(crate) async fn claim_lead(&self, caller: &Caller, request: &ClaimLeadRequest) -> Result<ClaimLeadResponse, Error> {
+    pub(crate) async fn claim_lead(
+        &self,
+        caller: &Caller,
+        request: &ClaimLeadRequest,
+    ) -> Result<ClaimLeadResponse, Error> {
         let grip = grip(caller, &request.name, &request.member, &request.request_id)?;
         let (tenant, now) = (&caller.tenant, self.clock.now());
         let mut tx = self.db.begin("claim_lead", &TenantSet::one(tenant)).await?;
@@ -113,7 +117,7 @@ impl App {
     pub(crate) fn entry(&self, lead: &LeadRow, kind: &'static str, member: Option<MemberId>, detail: String) -> Entry {
         Entry {
             lead_id: lead.lead_id,
-            entry_id: self.ids.next(),
+            id: self.ids.next(),
             time: self.clock.now(),
             kind,
             member,
@@ -135,7 +139,7 @@ impl App {
             ids: &self.ids,
             time: self.clock.now(),
         };
-        let fact = facts.fact(kind, lead, telemetry::current_traceparent(), message);
+        let fact = facts.fact(kind, &lead, telemetry::current_traceparent(), message);
         reflex_events::outbox::push(tx, &[fact]).await?;
         Ok(())
     }

@@ -22,7 +22,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::WrongState`] when it is closed already, [`Error::Violations`].
-    pub(crate) async fn close_lead(&self, caller: &Caller, request: &CloseLeadRequest) -> Result<CloseLeadResponse, Error> {
+    pub(crate) async fn close_lead(
+        &self,
+        caller: &Caller,
+        request: &CloseLeadRequest,
+    ) -> Result<CloseLeadResponse, Error> {
         let id = lead_name("name", &request.name)?;
         let request_id = RequestId::parse(&request.request_id)?;
         let outcome = convert::domain_of(&OUTCOMES, request.outcome)

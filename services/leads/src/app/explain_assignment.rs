@@ -21,7 +21,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub(crate) async fn explain_assignment(&self, caller: &Caller, name: &str) -> Result<ExplainAssignmentResponse, Error> {
+    pub(crate) async fn explain_assignment(
+        &self,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<ExplainAssignmentResponse, Error> {
         let lead = lead_name("name", name)?;
         let mut tx = self
             .db

@@ -31,13 +31,10 @@ use crate::{
         intake::instant,
         leads::{self, LeadRow},
         reroute,
+        running_clocks::{CLAIM_DUE, LADDER_STEP},
     },
 };
 
-/// Timer of the claim fuse; key `leads/{lead}/{fencing token}`.
-pub(crate) const CLAIM_DUE: &str = "claim_due";
-/// Timer of a step of the ladder; key `leads/{lead}/{step}`.
-pub(crate) const LADDER_STEP: &str = "ladder_step";
 /// Timer of a leave's end; key `leaves/{leave}`.
 pub(crate) const LEAVE_ENDED: &str = "leave_ended";
 
@@ -223,7 +220,7 @@ impl LeadTimers {
             ids: &self.0.ids,
             time: self.0.clock.now(),
         };
-        let fact = facts.fact(kind, lead, timer.traceparent.clone(), message);
+        let fact = facts.fact(kind, &lead, timer.traceparent.clone(), message);
         reflex_events::outbox::push(tx, &[fact]).await?;
         Ok(())
     }

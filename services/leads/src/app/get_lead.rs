@@ -36,7 +36,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Violations`] for an unknown filter, [`Error::Refused`] for a page token of another query.
-    pub(crate) async fn list_leads(&self, caller: &Caller, request: &ListLeadsRequest) -> Result<ListLeadsResponse, Error> {
+    pub(crate) async fn list_leads(
+        &self,
+        caller: &Caller,
+        request: &ListLeadsRequest,
+    ) -> Result<ListLeadsResponse, Error> {
         let filter = Filter {
             state: convert::state_filter("state", request.state).map_err(|violation| vec![violation])?,
             owner: optional("owner", &request.owner)?,

@@ -10,11 +10,11 @@ use reflex_timers::Timer;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
-use super::fire_timers::{CLAIM_DUE, ClaimFuse, LADDER_STEP, LadderStep};
+use super::fire_timers::{ClaimFuse, LadderStep};
 use crate::{
     domain::ids::{CalendarId, LeadId, MemberId},
     setup::Setup,
-    store::running_clocks::{self, NewDue},
+    store::running_clocks::{self, CLAIM_DUE, LADDER_STEP, NewDue},
 };
 
 /// Where a clock started and how far it has to run, so that its end can be computed again.

@@ -167,8 +167,8 @@ impl App {
         member: &MemberId,
     ) -> Result<bool, Error> {
         let id = LeadId(lead.lead_id);
-        let (called, screened) = follow_ups::progress(tx, &caller.tenant, id).await?;
-        if lead.first_contact_time.is_some() || !called || (lead.require_screening && !screened) {
+        let (reached, screened) = follow_ups::progress(tx, &caller.tenant, id).await?;
+        if lead.first_contact_time.is_some() || !reached || (lead.require_screening && !screened) {
             return Ok(false);
         }
         leads::set_contacted(tx, &caller.tenant, id, self.clock.now()).await?;

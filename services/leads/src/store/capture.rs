@@ -74,7 +74,11 @@ pub(crate) async fn insert(tx: &mut PgConnection, rows: &[NewRow]) -> Result<Has
         .bind(column!(|row| row.lead.budget_max_fen))
         .bind(column!(|row| row.lead.remark.as_str()))
         .bind(column!(|row| row.lead.account.as_str()))
-        .bind(column!(|row| row.lead.form.as_ref().map(|form| form.id())))
+        .bind(column!(|row| row
+            .lead
+            .form
+            .as_ref()
+            .map(crate::domain::ids::FormId::id)))
         .bind(column!(|row| Json(&row.lead.attributes)))
         .bind(column!(|row| row.lead.raw_payload.as_slice()))
         .bind(column!(|row| row.create_time.to_sqlx()))

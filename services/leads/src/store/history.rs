@@ -13,7 +13,7 @@ use crate::domain::ids::{LeadId, MemberId};
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) lead_id: Uuid,
-    pub(crate) entry_id: Uuid,
+    pub(crate) id: Uuid,
     pub(crate) time: Timestamp,
     pub(crate) kind: &'static str,
     pub(crate) member: Option<MemberId>,
@@ -40,7 +40,7 @@ pub(crate) async fn add(tx: &mut PgConnection, tenant: &TenantId, entries: &[Ent
     )
     .bind(tenant.as_str())
     .bind(entries.iter().map(|entry| entry.lead_id).collect::<Vec<_>>())
-    .bind(entries.iter().map(|entry| entry.entry_id).collect::<Vec<_>>())
+    .bind(entries.iter().map(|entry| entry.id).collect::<Vec<_>>())
     .bind(entries.iter().map(|entry| entry.time.to_sqlx()).collect::<Vec<_>>())
     .bind(entries.iter().map(|entry| entry.kind).collect::<Vec<_>>())
     .bind(

@@ -213,7 +213,7 @@ pub(crate) async fn save(
             moves.iter().map(|$item| $value).collect::<Vec<_>>()
         };
     }
-    let time = |at: Option<Timestamp>| at.map(|at| at.to_sqlx());
+    let time = |at: Option<Timestamp>| at.map(ToSqlx::to_sqlx);
     sqlx::query(SAVE)
         .bind(tenant.as_str())
         .bind(now.to_sqlx())

@@ -7,7 +7,12 @@ use reflex_tenancy::TenantId;
 use reflex_timers::Timer;
 use sqlx::PgConnection;
 
-use crate::{app::fire_timers::LADDER_STEP, domain::ids::LeadId};
+use crate::domain::ids::LeadId;
+
+/// Timer of the claim fuse; key `leads/{lead}/{fencing token}`.
+pub(crate) const CLAIM_DUE: &str = "claim_due";
+/// Timer of a step of the ladder; key `leads/{lead}/{step}`.
+pub(crate) const LADDER_STEP: &str = "ladder_step";
 
 type Row = (String, String, SqlTimestamp, serde_json::Value, Option<String>);
 
@@ -57,7 +62,7 @@ pub(crate) struct NewDue {
 
 /// Shows leads' new due times.
 pub(crate) async fn set_due(tx: &mut PgConnection, tenant: &TenantId, leads: &[NewDue]) -> Result<(), DbError> {
-    let time = |at: Option<Timestamp>| at.map(|at| at.to_sqlx());
+    let time = |at: Option<Timestamp>| at.map(ToSqlx::to_sqlx);
     sqlx::query(
         "with due as (
              select lead_id, max(claim_due) as claim_due, max(contact_due) as contact_due, bool_or(provisional) as provisional

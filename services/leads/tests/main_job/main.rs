@@ -13,7 +13,7 @@ use reflex_proto::leads::v1::{
 };
 use reflex_rpc::identity::Role;
 use tonic::Code;
-use world::World;
+use world::{World, member, new_lead, request_id};
 
 const MEMBERS: [&str; 3] = ["members/an", "members/bo", "members/chen"];
 
@@ -43,7 +43,10 @@ async fn leads_are_shared_out_fairly_and_every_decision_is_explained() {
     let decision = &explained.decisions[0];
     assert_eq!((decision.trigger.as_str(), decision.policy_version), ("captured", 1));
     assert_eq!(decision.candidates.len(), 3);
-    assert_eq!(decision.exclusions[0].reason, "at_capacity", "the supervisor has no capacity");
+    assert_eq!(
+        decision.exclusions[0].reason, "at_capacity",
+        "the supervisor has no capacity"
+    );
     assert_eq!(explained.history[0].kind, "assigned");
     world.stop().await;
 }
@@ -54,7 +57,10 @@ async fn a_repeated_capture_answers_with_the_stored_lead() {
     world.set_up(&MEMBERS, 100).await;
     let first = world.capture("web-1").await;
     let again = world.capture("web-1").await;
-    assert_eq!((first.name, first.number, false), (again.name, again.number, first.existed));
+    assert_eq!(
+        (first.name, first.number, false),
+        (again.name, again.number, first.existed)
+    );
     assert!(again.existed);
     world.stop().await;
 }
@@ -79,7 +85,7 @@ async fn who_is_full_gets_no_more_and_what_waits_is_taken_in_order() {
         name: names[0].clone(),
         outcome: lead::Outcome::Lost.into(),
         reason: "预算取消".into(),
-        request_id: world.request_id(),
+        request_id: request_id(),
     };
     world.leads(Role::Manager).close_lead(close).await.unwrap();
     world.assigned(&names[2]).await;
@@ -98,18 +104,25 @@ async fn a_lead_has_one_owner_at_any_instant() {
     world.set_up(&MEMBERS[..2], 100).await;
     let name = world.capture("web-1").await.name;
     let lead = world.assigned(&name).await;
-    let other = if lead.owner == MEMBERS[0] { MEMBERS[1] } else { MEMBERS[0] };
+    let other = if lead.owner == MEMBERS[0] {
+        MEMBERS[1]
+    } else {
+        MEMBERS[0]
+    };
 
     let claim = |member: &str, fencing_token| ClaimLeadRequest {
         name: name.clone(),
         member: member.into(),
         fencing_token,
-        request_id: world.request_id(),
+        request_id: request_id(),
     };
     let mut claims = world.claims(Role::Manager, None);
     let refused = claims.claim_lead(claim(other, lead.fencing_token)).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition);
-    let stale = claims.claim_lead(claim(&lead.owner, lead.fencing_token - 1)).await.unwrap_err();
+    let stale = claims
+        .claim_lead(claim(&lead.owner, lead.fencing_token - 1))
+        .await
+        .unwrap_err();
     assert_eq!(stale.code(), Code::Aborted);
     claims.claim_lead(claim(&lead.owner, lead.fencing_token)).await.unwrap();
 
@@ -118,12 +131,15 @@ async fn a_lead_has_one_owner_at_any_instant() {
         member: lead.owner.clone(),
         fencing_token: lead.fencing_token,
         reason: "不是我的区域".into(),
-        request_id: world.request_id(),
+        request_id: request_id(),
     };
     claims.release_lead(release).await.unwrap();
     let moved = world.until(&name, |now| now.owner == other).await;
     assert!(moved.fencing_token > lead.fencing_token);
-    let late = claims.claim_lead(claim(&lead.owner, lead.fencing_token)).await.unwrap_err();
+    let late = claims
+        .claim_lead(claim(&lead.owner, lead.fencing_token))
+        .await
+        .unwrap_err();
     assert_eq!(late.code(), Code::Aborted, "the old owner's token is worth nothing");
     world.stop().await;
 }
@@ -158,11 +174,21 @@ async fn the_ladder_climbs_until_somebody_calls() {
             next_action: "预约演示".into(),
             ..FollowUp::default()
         }),
-        request_id: world.request_id(),
+        request_id: request_id(),
     };
-    let recorded = world.follow_ups(Role::Manager).record_follow_up(record.clone()).await.unwrap().into_inner();
+    let recorded = world
+        .follow_ups(Role::Manager)
+        .record_follow_up(record.clone())
+        .await
+        .unwrap()
+        .into_inner();
     assert!(recorded.clock_stopped);
-    let again = world.follow_ups(Role::Manager).record_follow_up(record).await.unwrap().into_inner();
+    let again = world
+        .follow_ups(Role::Manager)
+        .record_follow_up(record)
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(recorded, again, "a retry gets the stored answer");
 
     // 240 working minutes from Thursday 10:00 with a break from 12:00 to 13:00: 15:00.
@@ -174,7 +200,12 @@ async fn the_ladder_climbs_until_somebody_calls() {
     world.until_steps(&quiet, 3).await;
     assert_eq!(world.steps(&called).await, 0, "no step after the call");
     let history = world.history(&called).await;
-    assert!(history.iter().any(|entry| entry.kind == "stopped" && entry.detail.starts_with('3')), "{history:?}");
+    assert!(
+        history
+            .iter()
+            .any(|entry| entry.kind == "stopped" && entry.detail.starts_with('3')),
+        "{history:?}"
+    );
     world.stop().await;
 }
 
@@ -182,22 +213,30 @@ async fn the_ladder_climbs_until_somebody_calls() {
 async fn bad_input_is_named_and_nothing_is_stored() {
     let world = World::start().await;
     world.set_up(&MEMBERS[..1], 10).await;
-    let mut request = world.new_lead("web-1");
+    let mut request = new_lead("web-1");
     let lead = request.lead.as_mut().unwrap();
     lead.company = "司".repeat(1_000_000);
     lead.urgency = 77;
     let refused = world.leads(Role::Integration).capture_lead(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
 
-    let mut request = world.new_lead("web-2");
+    let mut request = new_lead("web-2");
     request.lead.as_mut().unwrap().company = "司".repeat(301);
     let refused = world.leads(Role::Integration).capture_lead(request).await.unwrap_err();
     assert!(refused.message().contains("lead.company"), "{refused:?}");
 
-    let foreign = ListLeadsRequest { page_token: "bm90IG91cnM".into(), ..ListLeadsRequest::default() };
+    let foreign = ListLeadsRequest {
+        page_token: "bm90IG91cnM".into(),
+        ..ListLeadsRequest::default()
+    };
     let refused = world.leads(Role::Manager).list_leads(foreign).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
-    let none = world.leads(Role::Manager).list_leads(ListLeadsRequest::default()).await.unwrap().into_inner();
+    let none = world
+        .leads(Role::Manager)
+        .list_leads(ListLeadsRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
     assert!(none.leads.is_empty());
     world.stop().await;
 }
@@ -206,19 +245,36 @@ async fn bad_input_is_named_and_nothing_is_stored() {
 async fn a_request_id_is_good_for_one_payload() {
     let world = World::start().await;
     world.set_up(&MEMBERS[..1], 10).await;
-    let mut request = world.new_lead("");
-    request.request_id = world.request_id();
-    let first = world.leads(Role::Integration).capture_lead(request.clone()).await.unwrap().into_inner();
-    let again = world.leads(Role::Integration).capture_lead(request.clone()).await.unwrap().into_inner();
+    let mut request = new_lead("");
+    request.request_id = request_id();
+    let first = world
+        .leads(Role::Integration)
+        .capture_lead(request.clone())
+        .await
+        .unwrap()
+        .into_inner();
+    let again = world
+        .leads(Role::Integration)
+        .capture_lead(request.clone())
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!((first.name, true), (again.name, again.existed));
     request.lead.as_mut().unwrap().company = "另一家医院".into();
     let refused = world.leads(Role::Integration).capture_lead(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::AlreadyExists);
 
-    let member = world.member("members/an", 10, true);
-    let request_id = world.request_id();
-    let put = |member| PutMemberRequest { member: Some(member), request_id: request_id.clone() };
-    world.directory(Role::Admin).put_member(put(member.clone())).await.unwrap();
+    let member = member("members/an", 10, true);
+    let request_id = request_id();
+    let put = |member| PutMemberRequest {
+        member: Some(member),
+        request_id: request_id.clone(),
+    };
+    world
+        .directory(Role::Admin)
+        .put_member(put(member.clone()))
+        .await
+        .unwrap();
     let other = reflex_proto::leads::v1::Member { capacity: 11, ..member };
     let refused = world.directory(Role::Admin).put_member(put(other)).await.unwrap_err();
     assert_eq!(refused.code(), Code::AlreadyExists);
@@ -231,7 +287,14 @@ async fn contact_details_are_masked_for_those_who_only_look() {
     world.set_up(&MEMBERS[..1], 10).await;
     let name = world.capture("web-1").await.name;
     let seen_by = async |role| -> Lead {
-        world.leads(role).get_lead(GetLeadRequest { name: name.clone() }).await.unwrap().into_inner().lead.unwrap()
+        world
+            .leads(role)
+            .get_lead(GetLeadRequest { name: name.clone() })
+            .await
+            .unwrap()
+            .into_inner()
+            .lead
+            .unwrap()
     };
     assert_eq!(seen_by(Role::Sales).await.phone, "13800138000");
     assert!(!seen_by(Role::Viewer).await.phone.contains("0013800"));

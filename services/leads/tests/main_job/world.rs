@@ -66,13 +66,20 @@ impl World {
             owner_url: database.owner_url().into(),
             max_connections: 8,
         };
-        config.redis = RedisConfig { url: redis.url().into(), prefix: redis.prefix().into() };
+        config.redis = RedisConfig {
+            url: redis.url().into(),
+            prefix: redis.prefix().into(),
+        };
         config.page_token_key = "a key for tests, long enough to sign".into();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let foundation = Foundation::open(&config.foundation(), reflex_leads::SCHEMA, environment).await.unwrap();
+        let foundation = Foundation::open(&config.foundation(), reflex_leads::SCHEMA, environment)
+            .await
+            .unwrap();
         let timers = TimerWake::default();
-        reflex_leads::serve(&config, &foundation, listener, timers.clone()).await.unwrap();
+        reflex_leads::serve(&config, &foundation, listener, timers.clone())
+            .await
+            .unwrap();
         Self {
             timers,
             channel: client::connect(&format!("http://{address}"), &tasks).unwrap(),
@@ -88,10 +95,6 @@ impl World {
         self.tasks.shutdown(Duration::from_secs(10)).await.unwrap();
     }
 
-    pub(crate) fn request_id(&self) -> String {
-        SystemIds.next().to_string()
-    }
-
     fn wire(&self, role: Role, member: Option<&str>) -> Wire {
         let claims = Claims {
             subject: "test".into(),
@@ -99,7 +102,7 @@ impl World {
             roles: vec![role],
             member: member.map(str::to_owned),
         };
-        let token = self.minter.mint(&claims, Duration::from_secs(24 * 3600));
+        let token = self.minter.mint(&claims, Duration::from_hours(24));
         InterceptedService::new(self.channel.clone(), Authorized::with_token(&token).unwrap())
     }
 
@@ -134,58 +137,61 @@ impl World {
             ..Team::default()
         };
         let mut directory = self.directory(Role::Admin);
-        directory.put_team(PutTeamRequest { team: Some(team), request_id: self.request_id() }).await.unwrap();
+        directory
+            .put_team(PutTeamRequest {
+                team: Some(team),
+                request_id: request_id(),
+            })
+            .await
+            .unwrap();
         self.put_member(boss, 0, true).await;
         for member in members {
             self.put_member(member, capacity, true).await;
         }
-        let policy = RoutingPolicy { default_team: "teams/sales".into(), ..RoutingPolicy::default() };
-        let put = PutRoutingPolicyRequest { policy: Some(policy), request_id: self.request_id() };
+        let policy = RoutingPolicy {
+            default_team: "teams/sales".into(),
+            ..RoutingPolicy::default()
+        };
+        let put = PutRoutingPolicyRequest {
+            policy: Some(policy),
+            request_id: request_id(),
+        };
         self.routing(Role::Admin).put_routing_policy(put).await.unwrap();
     }
 
-    pub(crate) fn member(&self, name: &str, capacity: i32, active: bool) -> Member {
-        Member {
-            name: name.into(),
-            display_name: name.trim_start_matches("members/").into(),
-            team: "teams/sales".into(),
-            role: member::Role::Sales.into(),
-            capacity,
-            active,
-            ..Member::default()
-        }
-    }
-
     pub(crate) async fn put_member(&self, name: &str, capacity: i32, active: bool) -> PutMemberResponse {
-        let member = Some(self.member(name, capacity, active));
-        let put = PutMemberRequest { member, request_id: self.request_id() };
+        let member = Some(member(name, capacity, active));
+        let put = PutMemberRequest {
+            member,
+            request_id: request_id(),
+        };
         self.directory(Role::Admin).put_member(put).await.unwrap().into_inner()
     }
 
-    pub(crate) fn new_lead(&self, external_id: &str) -> CaptureLeadRequest {
-        let lead = NewLead {
-            source: "website".into(),
-            external_id: external_id.into(),
-            company: "上海市第一人民医院".into(),
-            contact_name: "王主任".into(),
-            phone: "13800138000".into(),
-            product: "骨科耗材".into(),
-            ..NewLead::default()
-        };
-        CaptureLeadRequest { lead: Some(lead), request_id: String::new() }
-    }
-
     pub(crate) async fn capture(&self, external_id: &str) -> CaptureLeadResponse {
-        self.leads(Role::Integration).capture_lead(self.new_lead(external_id)).await.unwrap().into_inner()
+        self.leads(Role::Integration)
+            .capture_lead(new_lead(external_id))
+            .await
+            .unwrap()
+            .into_inner()
     }
 
     pub(crate) async fn get(&self, name: &str) -> Lead {
         let request = GetLeadRequest { name: name.into() };
-        self.leads(Role::Manager).get_lead(request).await.unwrap().into_inner().lead.unwrap()
+        self.leads(Role::Manager)
+            .get_lead(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .lead
+            .unwrap()
     }
 
     pub(crate) async fn until(&self, name: &str, wanted: impl Fn(&Lead) -> bool) -> Lead {
-        eventually(&format!("{name} as wanted"), async || Some(self.get(name).await).filter(|lead| wanted(lead))).await
+        eventually(&format!("{name} as wanted"), async || {
+            Some(self.get(name).await).filter(|lead| wanted(lead))
+        })
+        .await
     }
 
     pub(crate) async fn assigned(&self, name: &str) -> Lead {
@@ -194,14 +200,55 @@ impl World {
 
     pub(crate) async fn history(&self, name: &str) -> Vec<LeadHistoryEntry> {
         let request = ExplainAssignmentRequest { name: name.into() };
-        self.routing(Role::Manager).explain_assignment(request).await.unwrap().into_inner().history
+        self.routing(Role::Manager)
+            .explain_assignment(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .history
     }
 
     pub(crate) async fn steps(&self, name: &str) -> usize {
-        self.history(name).await.iter().filter(|entry| entry.kind == "escalated").count()
+        self.history(name)
+            .await
+            .iter()
+            .filter(|entry| entry.kind == "escalated")
+            .count()
     }
 
     pub(crate) async fn until_steps(&self, name: &str, wanted: usize) {
         eventually(&format!("{wanted} steps"), async || self.steps(name).await == wanted).await;
+    }
+}
+
+pub(crate) fn request_id() -> String {
+    SystemIds.next().to_string()
+}
+
+pub(crate) fn member(name: &str, capacity: i32, active: bool) -> Member {
+    Member {
+        name: name.into(),
+        display_name: name.trim_start_matches("members/").into(),
+        team: "teams/sales".into(),
+        role: member::Role::Sales.into(),
+        capacity,
+        active,
+        ..Member::default()
+    }
+}
+
+pub(crate) fn new_lead(external_id: &str) -> CaptureLeadRequest {
+    let lead = NewLead {
+        source: "website".into(),
+        external_id: external_id.into(),
+        company: "上海市第一人民医院".into(),
+        contact_name: "王主任".into(),
+        phone: "13800138000".into(),
+        product: "骨科耗材".into(),
+        ..NewLead::default()
+    };
+    CaptureLeadRequest {
+        lead: Some(lead),
+        request_id: String::new(),
     }
 }

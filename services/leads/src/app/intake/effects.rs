@@ -14,7 +14,7 @@ use tracing::info_span;
 
 use crate::{
     app::{
-        fire_timers::{CLAIM_DUE, ClaimFuse, LADDER_STEP, LadderStep},
+        fire_timers::{ClaimFuse, LadderStep},
         recompute::{By, ClockStart},
     },
     convert,
@@ -30,6 +30,7 @@ use crate::{
     store::{
         intake::{self, Changes, Move},
         leads::LeadRow,
+        running_clocks::{CLAIM_DUE, LADDER_STEP},
     },
 };
 
@@ -273,7 +274,7 @@ impl<'a> Effects<'a> {
                     claim_due_time: dues.claim.map(convert::timestamp),
                     contact_due_time: contact_due.map(convert::timestamp),
                 };
-                facts.fact(events::LEAD_ASSIGNED, id, traceparent, &message)
+                facts.fact(events::LEAD_ASSIGNED, &id, traceparent, &message)
             }
             Outcome::Queued { reason, team } => {
                 let message = LeadQueued {
@@ -282,7 +283,7 @@ impl<'a> Effects<'a> {
                     reason: reason.as_str().into(),
                     team: team.as_ref().map(ToString::to_string).unwrap_or_default(),
                 };
-                facts.fact(events::LEAD_QUEUED, id, traceparent, &message)
+                facts.fact(events::LEAD_QUEUED, &id, traceparent, &message)
             }
         };
         self.facts.push(fact);
