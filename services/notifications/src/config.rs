@@ -6,6 +6,8 @@ use reflex_runtime::telemetry::TelemetryConfig;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::app::forget::Retention;
+
 /// The default settings, as TOML.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
 
@@ -26,7 +28,7 @@ pub struct Config {
     /// How long published facts are kept, in hours.
     pub outbox_retention_hours: u64,
     /// How long things are kept.
-    pub retention: RetentionConfig,
+    pub retention: Retention,
     /// What watching inboxes may cost.
     pub watch: WatchConfig,
     /// How it is called.
@@ -39,18 +41,6 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Logs, traces, metrics.
     pub telemetry: TelemetryConfig,
-}
-
-/// How long things are kept.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RetentionConfig {
-    /// Inbox items, in days.
-    pub inbox_days: u16,
-    /// Messages with their attempts, in days.
-    pub message_days: u16,
-    /// Answers of requests and ids of events, in days.
-    pub repeat_days: u16,
 }
 
 /// What watching inboxes may cost.

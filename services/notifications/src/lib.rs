@@ -29,7 +29,7 @@ use tokio::net::TcpListener;
 
 use app::{
     App,
-    forget::{Janitor, Retention},
+    forget::Janitor,
     notify::Notifier,
     send::{Sender, SenderParts},
     send_loop::{SEND_SHARDS, SendLoop},
@@ -93,23 +93,10 @@ impl Program for Notifications {
 /// # Errors
 /// When a setting cannot be used.
 pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListener) -> anyhow::Result<Readiness> {
-    let page_token_key = config.page_token_key.expose_secret();
-    ensure!(
-        page_token_key.len() >= MIN_KEY,
-        "page_token_key must have at least {MIN_KEY} characters"
-    );
-    let retention = config.retention;
-    ensure!(
-        retention.message_days >= retention.inbox_days,
-        "retention.message_days must not be less than retention.inbox_days"
-    );
-    ensure!(
-        u64::from(retention.repeat_days) * 24 > config.outbox_retention_hours,
-        "retention.repeat_days must be longer than outbox_retention_hours"
-    );
+    check(config)?;
     let zone = TimeZone::get(&config.time_zone).context("time_zone")?;
     let sealer = Sealer::new(&config.sealing_key)?;
-    let pages = PageTokens::new(page_token_key.as_bytes());
+    let pages = PageTokens::new(config.page_token_key.expose_secret().as_bytes());
 
     let Environment { clock, ids, tasks, .. } = foundation.environment.clone();
     let database = foundation.db.clone();
@@ -151,11 +138,7 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
     let janitor = Janitor {
         database: database.clone(),
         clock: Arc::clone(&clock),
-        retention: Retention {
-            inbox_days: retention.inbox_days,
-            message_days: retention.message_days,
-            repeat_days: retention.repeat_days,
-        },
+        retention: config.retention,
     };
     let rpc = grpc::Rpc {
         app: Arc::new(App {
@@ -200,4 +183,23 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
             grpc::PACKAGES,
         )
         .await)
+}
+
+/// Checks settings that no type can.
+fn check(config: &Config) -> anyhow::Result<()> {
+    let key_length = config.page_token_key.expose_secret().len();
+    ensure!(
+        key_length >= MIN_KEY,
+        "page_token_key must have at least {MIN_KEY} characters"
+    );
+    let retention = config.retention;
+    ensure!(
+        retention.message_days >= retention.inbox_days,
+        "retention.message_days must not be less than retention.inbox_days"
+    );
+    ensure!(
+        u64::from(retention.repeat_days) * 24 > config.outbox_retention_hours,
+        "retention.repeat_days must be longer than outbox_retention_hours"
+    );
+    Ok(())
 }

@@ -118,10 +118,10 @@ mod tests {
             channel: "channels/a",
             part: "secret",
         };
-        let sealed = sealer.seal(place, "SEC密钥").unwrap();
-        assert_eq!(sealer.open(place, &sealed).unwrap().expose_secret(), "SEC密钥");
-        assert!(!sealed.windows(3).any(|window| window == b"SEC"));
-        assert_ne!(sealer.seal(place, "SEC密钥").unwrap(), sealed, "no two are alike");
+        let secret = sealer.seal(place, "SEC密钥").unwrap();
+        assert_eq!(sealer.open(place, &secret).unwrap().expose_secret(), "SEC密钥");
+        assert!(!secret.windows(3).any(|window| window == b"SEC"));
+        assert_ne!(sealer.seal(place, "SEC密钥").unwrap(), secret, "no two are alike");
 
         let elsewhere = [
             Place {
@@ -137,13 +137,13 @@ mod tests {
                 ..place
             },
         ];
-        assert!(elsewhere.into_iter().all(|other| sealer.open(other, &sealed).is_err()));
-        for at in 0..sealed.len() {
-            let mut forged = sealed.clone();
+        assert!(elsewhere.into_iter().all(|other| sealer.open(other, &secret).is_err()));
+        for at in 0..secret.len() {
+            let mut forged = secret.clone();
             forged[at] ^= 1;
             assert!(sealer.open(place, &forged).is_err(), "changed at {at}");
         }
-        assert!(sealer.open(place, &sealed[..NONCE_BYTES - 1]).is_err());
+        assert!(sealer.open(place, &secret[..NONCE_BYTES - 1]).is_err());
     }
 
     #[test]
@@ -155,8 +155,8 @@ mod tests {
             channel: "channels/a",
             part: "secret",
         };
-        let sealed = Sealer::new(&KEY.into()).unwrap().seal(place, "SEC").unwrap();
+        let secret = Sealer::new(&KEY.into()).unwrap().seal(place, "SEC").unwrap();
         let other = Sealer::new(&format!("{KEY}x").into()).unwrap();
-        assert!(other.open(place, &sealed).is_err());
+        assert!(other.open(place, &secret).is_err());
     }
 }

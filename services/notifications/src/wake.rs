@@ -34,7 +34,7 @@ impl Woken {
     pub async fn woken(&mut self) {
         if self.0.changed().await.is_err() {
             // Nobody is left to wake us: the caller's own poll goes on.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

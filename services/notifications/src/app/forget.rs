@@ -9,6 +9,7 @@ use reflex_pg::{
     requests,
 };
 use reflex_runtime::clock::SharedClock;
+use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -20,7 +21,8 @@ const INTERVAL: Duration = Duration::from_mins(10);
 const PORTION: i64 = 5_000;
 
 /// How many days things are kept.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Retention {
     /// Inbox items.
     pub inbox_days: u16,

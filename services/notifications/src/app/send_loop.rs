@@ -81,11 +81,7 @@ impl SendLoop {
                 }
                 Err(error) => {
                     log(&tenant, &channel, &error);
-                    let until = Some(self.clock.now() + AFTER_FAILURE);
-                    rest = Rest {
-                        escalations: until,
-                        assignments: until,
-                    };
+                    rest = Rest::until(self.clock.now() + AFTER_FAILURE);
                     break;
                 }
             }

@@ -46,8 +46,7 @@ impl Settings {
     /// Returns the words for a kind of message in a language.
     #[must_use]
     pub fn words(&self, key: Key, locale: Locale) -> &Worded {
-        &self
-            .own
+        self.own
             .get(&(key, locale))
             .unwrap_or_else(|| &self.built_in[&(key, locale)])
     }

@@ -104,12 +104,11 @@ impl Watchers {
     /// # Errors
     /// When there are too many watchers, or the database fails.
     pub async fn watch(&self, tenant: &TenantId, recipient: &str, after: Option<i64>) -> Result<Subscription, Error> {
-        let after = match after {
-            Some(after) => after,
-            None => {
-                let mut tx = self.database.begin("watch_inbox", &TenantSet::one(tenant)).await?;
-                recipients::inbox_sequence(&mut tx, tenant, recipient).await?
-            }
+        let after = if let Some(after) = after {
+            after
+        } else {
+            let mut tx = self.database.begin("watch_inbox", &TenantSet::one(tenant)).await?;
+            recipients::inbox_sequence(&mut tx, tenant, recipient).await?
         };
         let (sender, receiver) = mpsc::channel(self.limits.items);
         let ended = Arc::new(OnceLock::new());

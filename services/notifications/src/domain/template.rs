@@ -270,6 +270,9 @@ fn unknown(key: Key, name: &str) -> String {
 }
 
 /// Returns the title and body of a built-in template.
+///
+/// # Panics
+/// Never: a test reads every one.
 #[must_use]
 pub fn built_in(key: Key, locale: Locale) -> (&'static str, &'static str) {
     let text = match (key, locale) {

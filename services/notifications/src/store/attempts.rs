@@ -14,7 +14,7 @@ pub struct Attempt {
     pub create_time: Timestamp,
     /// The provider's business code, or ours.
     pub provider_code: String,
-    /// "delivered", "retry_later", "give_up" or "limit_hit".
+    /// `delivered`, `retry_later`, `give_up` or `limit_hit`.
     pub outcome: String,
     /// How long the provider took.
     pub latency: SignedDuration,

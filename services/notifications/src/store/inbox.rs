@@ -158,6 +158,9 @@ pub struct Watcher {
 ///
 /// # Errors
 /// When the database fails.
+///
+/// # Panics
+/// Never: the database counts from 1.
 pub async fn news(tx: &mut PgConnection, watchers: &[Watcher]) -> Result<Vec<(usize, Item)>, DbError> {
     #[derive(FromRow)]
     struct News {

@@ -217,11 +217,11 @@ async fn a_repeated_write_gets_its_first_answer() {
     };
     channels.put_channel(put(other.clone())).await.unwrap();
     assert_eq!(channels.put_channel(first.clone()).await.unwrap().into_inner(), answer);
-    let reused = PutChannelRequest {
+    let changed = PutChannelRequest {
         channel: Some(other),
         ..first
     };
-    let refused = channels.put_channel(reused).await.unwrap_err();
+    let refused = channels.put_channel(changed).await.unwrap_err();
     assert_eq!(reason_of(&refused), Some(Reason::RequestIdReused));
     let listed = channels
         .list_channels(ListChannelsRequest::default())

@@ -31,7 +31,7 @@ async fn poison_is_put_aside_and_the_stream_goes_on() {
     };
     let events = [
         served.facts.assigned("1", "zhang.wei"),
-        served.facts.assigned_with(nobody),
+        served.facts.assigned_with(&nobody),
         served.facts.assigned("2", "zhang.wei"),
     ];
     served.tell(&events).await;

@@ -45,7 +45,7 @@ impl Facts {
     }
 
     pub(crate) fn member(&mut self, id: &str, display_name: &str) -> Envelope {
-        self.member_with(leads::MemberChanged {
+        self.member_with(&leads::MemberChanged {
             member: format!("members/{id}"),
             display_name: display_name.to_owned(),
             team: TEAM.to_owned(),
@@ -56,20 +56,20 @@ impl Facts {
         })
     }
 
-    pub(crate) fn member_with(&mut self, changed: leads::MemberChanged) -> Envelope {
-        self.event("MemberChanged", &changed.member.clone(), &changed)
+    pub(crate) fn member_with(&mut self, changed: &leads::MemberChanged) -> Envelope {
+        self.event("MemberChanged", &changed.member, changed)
     }
 
     pub(crate) fn assigned(&mut self, lead: &str, owner: &str) -> Envelope {
-        self.assigned_with(leads::LeadAssigned {
+        self.assigned_with(&leads::LeadAssigned {
             company: "华东机床".to_owned(),
             contact_name: "王芳 13912345678".to_owned(),
             ..assignment(lead, owner)
         })
     }
 
-    pub(crate) fn assigned_with(&mut self, assigned: leads::LeadAssigned) -> Envelope {
-        self.event("LeadAssigned", &assigned.lead.clone(), &assigned)
+    pub(crate) fn assigned_with(&mut self, assigned: &leads::LeadAssigned) -> Envelope {
+        self.event("LeadAssigned", &assigned.lead, assigned)
     }
 
     pub(crate) fn escalated(&mut self, lead: &str, recipient: &str, channels: &[&str]) -> Envelope {

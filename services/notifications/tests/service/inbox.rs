@@ -1,5 +1,8 @@
 //! Inboxes over gRPC: read, watched, confirmed.
 
+use std::{sync::Arc, time::Duration};
+
+use reflex_notifications::app::watch_inbox::{Ended, WatchLimits, Watchers};
 use reflex_proto::{
     notifications::v1::{
         ListInboxItemsRequest, ListInboxItemsResponse, MarkInboxItemReadRequest, WatchInboxRequest, WatchInboxResponse,
@@ -7,10 +10,14 @@ use reflex_proto::{
     platform::v1::Reason,
 };
 use reflex_rpc::{identity::Role, status::reason_of};
+use reflex_runtime::tasks::Tasks;
 use reflex_testing::eventually;
 use tonic::{Code, Status, Streaming};
 
-use crate::served::Served;
+use crate::{
+    scene::{Scene, tenant},
+    served::Served,
+};
 
 const OWNER: Option<&str> = Some("zhang.wei");
 
@@ -99,59 +106,56 @@ async fn items_are_shown_as_they_come_and_after_a_break() {
 }
 
 #[tokio::test]
-async fn a_reader_too_slow_is_let_go_and_hurts_nobody() {
-    let mut served = Served::start_with(|config| {
-        config.watch.queue = 4;
-        config.watch.patience_seconds = 0;
-    })
-    .await;
-    let slow = watch(&served, "").await;
-    // More than the buffers of both sides hold: each item is some hundred bytes, a window 64 KiB.
-    let events: Vec<_> = (0..400)
-        .map(|number| served.facts.assigned(&format!("{number}"), "zhang.wei"))
-        .collect();
-    served.tell(&events).await;
-    eventually("all items are there", async || {
-        list(&served, ListInboxItemsRequest::default())
-            .await
-            .unwrap()
-            .unread_count
-            == 400
-    })
-    .await;
-    let (mut subjects, mut resume_token) = read_to_the_end(slow).await;
-    assert!(subjects.len() < 400, "the slow reader was let go");
-    while subjects.len() < 400 {
-        let (more, token) = read_to_the_end(watch(&served, &resume_token).await).await;
-        subjects.extend(more);
-        resume_token = token;
-    }
-    subjects.sort_unstable();
-    subjects.dedup();
+async fn a_reader_too_slow_is_let_go_and_misses_nothing() {
+    let mut scene = Scene::start().await;
+    let limits = WatchLimits {
+        watchers: 2,
+        items: 4,
+        patience: Duration::ZERO,
+    };
+    let watchers = Arc::new(Watchers::new(
+        scene.database.clone(),
+        limits,
+        scene.events.inbox_wake.clone(),
+    ));
+    let tasks = Tasks::new();
+    tasks.spawn("watch-inboxes", Arc::clone(&watchers).run(tasks.stop()));
+    let recipient = "members/zhang.wei";
+    let mut slow = watchers.watch(&tenant(), recipient, None).await.unwrap();
+    let mut idle = watchers.watch(&tenant(), "members/li.na", None).await.unwrap();
+    let refused = watchers.watch(&tenant(), recipient, None).await.err().map(Status::from);
     assert_eq!(
-        subjects.len(),
-        400,
-        "who comes back misses nothing and sees nothing twice"
+        reason_of(&refused.unwrap()),
+        Some(Reason::Overloaded),
+        "there are only so many"
     );
-    served.stop().await;
-}
 
-/// Reads what was kept for a reader who was let go.
-async fn read_to_the_end(mut stream: Streaming<WatchInboxResponse>) -> (Vec<String>, String) {
-    let (mut subjects, mut resume_token) = (Vec::new(), String::new());
-    loop {
-        match stream.message().await {
-            Ok(response) => {
-                let response = response.unwrap();
-                subjects.push(response.item.unwrap().subject);
-                resume_token = response.resume_token;
-            }
-            Err(ended) => {
-                assert_eq!(reason_of(&ended), Some(Reason::Overloaded), "{ended}");
-                return (subjects, resume_token);
-            }
-        }
+    scene.assign(1..=10).await;
+    let place = eventually("a place is free again", async || {
+        scene.events.inbox_wake.wake();
+        watchers.watch(&tenant(), recipient, Some(4)).await.ok()
+    });
+    let mut next = place.await;
+    for sequence in 1..=4 {
+        assert_eq!(
+            slow.next().await.unwrap().sequence,
+            sequence,
+            "what was kept for the slow one"
+        );
     }
+    assert_eq!(slow.next().await.unwrap_err(), Ended::TooSlow);
+    assert_eq!(
+        next.next().await.unwrap().sequence,
+        5,
+        "who comes back goes on where they were"
+    );
+
+    tasks.shutdown(Duration::from_secs(10)).await.unwrap();
+    assert_eq!(
+        idle.next().await.unwrap_err(),
+        Ended::Stopping,
+        "silence is no slowness"
+    );
 }
 
 #[tokio::test]
@@ -210,7 +214,7 @@ async fn an_inbox_is_its_owners() {
     };
     let listed = own.list_inbox_items(unread).await.unwrap().into_inner();
     assert_eq!((listed.items.len(), listed.unread_count), (0, 0));
-    let tenants = reflex_tenancy::TenantSet::one(&crate::scene::tenant());
+    let tenants = reflex_tenancy::TenantSet::one(&tenant());
     let mut tx = served.foundation.db.begin("test", &tenants).await.unwrap();
     let told: Vec<String> = sqlx::query_scalar("select kind from outbox")
         .fetch_all(&mut *tx)

@@ -5,6 +5,7 @@
 mod api;
 mod dead_letters;
 mod facts;
+mod forgetting;
 mod inbox;
 mod scene;
 mod sending;

@@ -35,7 +35,7 @@ use reflex_notifications::{
 };
 use reflex_pg::{Database, DatabaseConfig};
 use reflex_proto::notifications::v1::PutChannelRequest;
-use reflex_runtime::clock::Clock;
+use reflex_runtime::clock::{Clock, SharedClock};
 use reflex_tenancy::{TenantId, TenantSet};
 use reflex_testing::{FixedClock, SeededIds, TestDatabase, fixture_time};
 use uuid::Uuid;
@@ -158,6 +158,19 @@ impl Scene {
         self.apply(&events).await.unwrap();
     }
 
+    /// Returns another sender with a clock of its own.
+    pub(crate) fn sender_with(&self, clock: SharedClock) -> Sender {
+        Sender::new(SenderParts {
+            database: self.database.clone(),
+            clock,
+            ids: self.app.ids.clone(),
+            sealer: self.app.sealer.clone(),
+            provider: self.provider.clone(),
+            settings: self.app.settings.clone(),
+            relay_wake: RelayWake::default(),
+        })
+    }
+
     /// Lets the robot send until it rests, and returns how it rests.
     pub(crate) async fn send_all(&self) -> Step {
         loop {
@@ -227,13 +240,16 @@ pub(crate) fn of_class(messages: &[Message], class: Class) -> Vec<&Message> {
     messages.iter().filter(|message| message.class == class).collect()
 }
 
+/// What happens while a message is on its way.
+type Happens = Box<dyn Fn() -> BoxFuture<'static, ()> + Send>;
+
 /// A provider that counts what it takes in its own sliding minute.
 pub(crate) struct Provider {
     clock: Arc<FixedClock>,
     taken: Mutex<Vec<(Timestamp, Rendered)>>,
     script: Mutex<VecDeque<Outcome>>,
     /// Called within each send, before the answer.
-    during: Mutex<Option<Box<dyn Fn() -> BoxFuture<'static, ()> + Send>>>,
+    during: Mutex<Option<Happens>>,
 }
 
 impl Provider {

@@ -1,14 +1,20 @@
 //! How messages reach the provider: within its limit, escalations first, nothing lost.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reflex_notifications::{
     app::send::{Rest, Step},
     channels::{Fault, Outcome},
     domain::message::{Class, State},
 };
-use reflex_runtime::clock::Clock;
+use reflex_runtime::clock::{Clock, FixedClock};
 
 use crate::scene::{ROBOT, Scene, in_state, retry_later, tenant};
 
@@ -298,7 +304,7 @@ async fn what_a_dead_sender_had_begun_is_sent_after_its_hold() {
         Box::pin(async move {
             if let Some(entered) = entered {
                 entered.send(()).unwrap();
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         })
     });
@@ -315,6 +321,39 @@ async fn what_a_dead_sender_had_begun_is_sent_after_its_hold() {
     assert!(scene.provider.titles().is_empty(), "somebody may still be sending it");
     scene.clock.advance(SignedDuration::from_secs(1));
     scene.send_all().await;
+    assert_eq!(scene.provider.titles().len(), 1);
+    assert_eq!(scene.states().await, [("delivered", 1)].into());
+}
+
+/// Stands still between two looks, then jumps: a process that was paused.
+struct Paused {
+    clock: Arc<FixedClock>,
+    looks: AtomicUsize,
+}
+
+impl Clock for Paused {
+    fn now(&self) -> Timestamp {
+        if self.looks.fetch_add(1, Ordering::SeqCst) == 1 {
+            self.clock.advance(SignedDuration::from_secs(5));
+        }
+        self.clock.now()
+    }
+}
+
+#[tokio::test]
+async fn a_send_that_would_begin_too_late_is_given_back() {
+    let mut scene = Scene::with_robot(20, 5).await;
+    scene.assign([1]).await;
+    let sender = scene.sender_with(Arc::new(Paused {
+        clock: Arc::clone(&scene.clock),
+        looks: AtomicUsize::new(0),
+    }));
+    assert_eq!(sender.send_next(&tenant(), ROBOT).await.unwrap(), Step::Went);
+    assert!(
+        scene.provider.titles().is_empty(),
+        "the budget of five seconds ago is not sure any more"
+    );
+    assert_eq!(sender.send_next(&tenant(), ROBOT).await.unwrap(), Step::Went);
     assert_eq!(scene.provider.titles().len(), 1);
     assert_eq!(scene.states().await, [("delivered", 1)].into());
 }

@@ -53,10 +53,6 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) async fn start() -> Self {
-        Self::start_with(|_| {}).await
-    }
-
-    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let (own, tellers, redis) = (
             TestDatabase::create(SCHEMA.parts).await,
             TestDatabase::create(TELLER.parts).await,
@@ -79,7 +75,6 @@ impl Served {
         };
         config.page_token_key = "0123456789abcdef0123456789abcdef".into();
         config.sealing_key = "fedcba9876543210fedcba9876543210".into();
-        change(&mut config);
 
         let tellers_config = FoundationConfig {
             database: database(&tellers),

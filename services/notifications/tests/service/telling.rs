@@ -100,7 +100,7 @@ async fn nobody_is_lost_who_is_not_known_yet() {
 async fn an_older_change_of_a_member_changes_nothing() {
     let mut scene = Scene::start().await;
     let older = scene.facts.member("li.na", "旧名");
-    let newer = scene.facts.member_with(leads::MemberChanged {
+    let newer = scene.facts.member_with(&leads::MemberChanged {
         member: "members/li.na".to_owned(),
         display_name: "Li Na".to_owned(),
         team: TEAM.to_owned(),
@@ -109,8 +109,8 @@ async fn an_older_change_of_a_member_changes_nothing() {
         ..leads::MemberChanged::default()
     });
     let assigned = scene.facts.assigned("1", "li.na");
-    scene.apply(&[newer.clone()]).await.unwrap();
-    scene.apply(&[older.clone()]).await.unwrap();
+    scene.apply(std::slice::from_ref(&newer)).await.unwrap();
+    scene.apply(std::slice::from_ref(&older)).await.unwrap();
     scene.apply(&[newer, older, assigned]).await.unwrap();
     let messages = scene.messages().await;
     assert_eq!(messages[0].title, "New lead L-1: 华东机床");
@@ -225,7 +225,7 @@ async fn a_stop_in_the_same_batch_counts() {
 #[tokio::test]
 async fn an_event_without_a_person_is_refused_and_an_unknown_kind_passed_over() {
     let mut scene = Scene::start().await;
-    let nobody = scene.facts.assigned_with(leads::LeadAssigned {
+    let nobody = scene.facts.assigned_with(&leads::LeadAssigned {
         owner: String::new(),
         ..assignment("1", "")
     });

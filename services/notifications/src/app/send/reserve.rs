@@ -1,0 +1,209 @@
+//! Decides under the channel's lock what is sent, and takes the budget for it.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use opentelemetry::KeyValue;
+use reflex_pg::{DbError, Transaction};
+use reflex_tenancy::{TenantId, TenantSet};
+use tracing::info;
+use uuid::Uuid;
+
+use super::{Reserved, Rest, SendError, Sender};
+use crate::{
+    channels::{Endpoint, Mentions, Rendered},
+    domain::{
+        budget::HOLD,
+        merge::{self, Send, next_send},
+        message::Class,
+        retry,
+        template::{Key, Locale},
+    },
+    sealing::{Place, SealError},
+    store::{
+        channels,
+        reservations::{self, Held},
+        sending::{self, NewDigest, Taken},
+    },
+};
+
+/// How long to leave a channel alone that cannot send until somebody changes it.
+const UNUSABLE: SignedDuration = SignedDuration::from_secs(30);
+/// Most people a message calls by name.
+const MAX_MENTIONS: usize = 20;
+
+/// Whether something may be sent.
+pub(super) enum Reservation {
+    /// This.
+    Granted(Box<Reserved>),
+    /// What waited was settled in this moment.
+    Gone,
+    /// Nothing before these times.
+    Refused(Rest),
+}
+
+impl Sender {
+    /// Takes the next message and the budget for it. Only what is still pending is taken: this is the last look at the
+    /// stop condition before the send.
+    pub(super) async fn reserve(&self, tenant: &TenantId, name: &str) -> Result<Reservation, SendError> {
+        let now = self.parts.clock.now();
+        let mut tx = self
+            .parts
+            .database
+            .begin("reserve_send", &TenantSet::one(tenant))
+            .await?;
+        let Some(channel) = channels::find_for_update(&mut tx, tenant, name).await? else {
+            return Ok(Reservation::Refused(Rest::until(now + UNUSABLE)));
+        };
+        let is_failing = channel.failures >= retry::BREAKER_FAILURES;
+        let closed_until = [
+            channel.locked_until,
+            channel.probe_time.filter(|_| is_failing),
+            (!channel.enabled).then_some(now + UNUSABLE),
+        ];
+        if let Some(until) = closed_until.into_iter().flatten().filter(|until| *until > now).max() {
+            return Ok(Reservation::Refused(Rest::until(until)));
+        }
+        let held = reservations::held(&mut tx, tenant, name, now).await?;
+        let tokens = channel.limits.tokens(held.count);
+        let tokens = if is_failing { tokens.probe() } else { tokens };
+        let waiting = sending::waiting(&mut tx, tenant, name, now).await?;
+        let Some(send) = next_send(&waiting, tokens) else {
+            tx.commit().await?;
+            return Ok(Reservation::Refused(rest(
+                &held,
+                tokens.escalations == 0,
+                tokens.assignments == 0,
+            )));
+        };
+        let taken = sending::take(&mut tx, tenant, name, send, now).await?;
+        let Some(first) = taken.first() else {
+            return Ok(Reservation::Gone);
+        };
+        let (message, rendered) = match send {
+            Send::Merged(class) if taken.len() > 1 => self.merge(&mut tx, tenant, name, class, &taken, now).await?,
+            Send::Single(_) | Send::Merged(_) => {
+                sending::hold(&mut tx, tenant, first.message, now + HOLD).await?;
+                (first.message, rendered(first, vec![first.mobile.clone()]))
+            }
+            Send::Digest(_) => {
+                sending::hold(&mut tx, tenant, first.message, now + HOLD).await?;
+                let mobiles = sending::mobiles_of_digest(&mut tx, tenant, first.message).await?;
+                (first.message, rendered(first, mobiles))
+            }
+        };
+        let reservation = self.parts.ids.next();
+        reservations::add(&mut tx, tenant, name, reservation, now + HOLD).await?;
+        if is_failing {
+            channels::set_probe(&mut tx, tenant, name, now, retry::PROBE_INTERVAL).await?;
+        }
+        let endpoint = self.endpoint(tenant, &channel)?;
+        tx.commit().await?;
+        let (Send::Digest(class) | Send::Single(class) | Send::Merged(class)) = send;
+        Ok(Reservation::Granted(Box::new(Reserved {
+            tenant: tenant.clone(),
+            channel: channel.name,
+            message,
+            class,
+            rendered,
+            endpoint,
+            reservation,
+            traceparent: first.traceparent.clone(),
+            since: now,
+        })))
+    }
+
+    /// Writes a digest in the place of messages.
+    async fn merge(
+        &self,
+        tx: &mut Transaction,
+        tenant: &TenantId,
+        channel: &str,
+        class: Class,
+        taken: &[Taken],
+        now: Timestamp,
+    ) -> Result<(Uuid, Rendered), DbError> {
+        let locale = Locale::of_person(&taken[0].locale);
+        let settings = self.parts.settings.of(tx, tenant).await?;
+        let worded = settings.words(Key::Digest, locale);
+        let people = taken
+            .iter()
+            .map(|message| (message.display_name.as_str(), message.title.as_str()));
+        let lines = merge::lines(people, |more| match locale {
+            Locale::ZhCn => format!("另有 {more} 条，请在收件箱查看"),
+            Locale::En => format!("{more} more, see your inbox"),
+        });
+        let count = taken.len().to_string();
+        let value = |name: &str| {
+            if name == "count" {
+                count.as_str()
+            } else {
+                lines.as_str()
+            }
+        };
+        let title_value = |name: &str| if name == "count" { count.as_str() } else { "" };
+        let words = worded.template.render(title_value, value);
+        let id = self.parts.ids.next();
+        let digest = NewDigest {
+            id,
+            channel,
+            class,
+            template: &worded.name,
+            title: &words.title,
+            body: &words.body,
+            traceparent: taken[0].traceparent.as_deref(),
+            held_until: now + HOLD,
+        };
+        let messages: Vec<Uuid> = taken.iter().map(|message| message.message).collect();
+        sending::merge(tx, tenant, &digest, &messages, now).await?;
+        info!(%tenant, channel, digest = %id, messages = messages.len(), "messages are merged into a digest");
+        self.merged
+            .add(messages.len() as u64, &[KeyValue::new("class", class.as_str())]);
+        let mobiles: BTreeSet<String> = taken.iter().map(|message| message.mobile.clone()).collect();
+        let rendered = Rendered {
+            title: words.title,
+            text: words.body,
+            mentions: mentions(mobiles.into_iter().collect()),
+        };
+        Ok((id, rendered))
+    }
+
+    fn endpoint(&self, tenant: &TenantId, channel: &channels::Channel) -> Result<Endpoint, SealError> {
+        let place = |part| Place {
+            tenant,
+            channel: &channel.name,
+            part,
+        };
+        let secret = channel.secret.as_ref();
+        Ok(Endpoint {
+            address: self.parts.sealer.open(place("endpoint"), &channel.endpoint)?,
+            secret: secret
+                .map(|secret| self.parts.sealer.open(place("secret"), secret))
+                .transpose()?,
+        })
+    }
+}
+
+fn rest(held: &Held, no_escalations: bool, no_assignments: bool) -> Rest {
+    Rest {
+        escalations: held.first_release.filter(|_| no_escalations),
+        assignments: held.first_release.filter(|_| no_assignments),
+    }
+}
+
+fn rendered(message: &Taken, mobiles: Vec<String>) -> Rendered {
+    Rendered {
+        title: message.title.clone(),
+        text: message.body.clone(),
+        mentions: mentions(mobiles),
+    }
+}
+
+fn mentions(mut mobiles: Vec<String>) -> Mentions {
+    mobiles.retain(|mobile| !mobile.is_empty());
+    mobiles.truncate(MAX_MENTIONS);
+    Mentions {
+        mobiles,
+        everyone: false,
+    }
+}
