@@ -5,5 +5,8 @@ pub fn show_logs() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     // An earlier test of this process has installed it already.
-    let _already = tracing_subscriber::fmt().with_test_writer().with_env_filter(filter).try_init();
+    let _already = tracing_subscriber::fmt()
+        .with_test_writer()
+        .with_env_filter(filter)
+        .try_init();
 }

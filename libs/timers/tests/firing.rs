@@ -115,7 +115,9 @@ impl NowPlus for FixedClock {
 async fn what_is_due_fires_once_over_two_replicas_and_after_downtime() {
     let world = World::start().await;
     for number in 0..50 {
-        world.set(&format!("k{number:02}"), SignedDuration::from_mins(number)).await;
+        world
+            .set(&format!("k{number:02}"), SignedDuration::from_mins(number))
+            .await;
     }
     world.set("later", SignedDuration::from_hours(24 * 365 * 3)).await;
     // Due while nobody runs: caught up with.
@@ -128,7 +130,10 @@ async fn what_is_due_fires_once_over_two_replicas_and_after_downtime() {
     fired.dedup();
     assert_eq!(fired.len(), 50, "each once");
     world.clock.advance(SignedDuration::from_hours(24 * 365 * 3));
-    eventually("three years later", async || world.fired().iter().any(|key| key == "later")).await;
+    eventually("three years later", async || {
+        world.fired().iter().any(|key| key == "later")
+    })
+    .await;
     assert_eq!(world.fired().len(), 51);
     world.stop.cancel();
 }
@@ -142,7 +147,12 @@ async fn cancelled_and_replaced_timers_do_not_fire() {
     world.set("moved", SignedDuration::from_mins(1)).await;
     world.set("moved", SignedDuration::from_mins(90)).await;
     let mut tx = world.db.begin("cancel", &TenantSet::one(&tenant())).await.unwrap();
-    assert_eq!(reflex_timers::cancel(&mut tx, &tenant(), "test", "leads/1/").await.unwrap(), 2);
+    assert_eq!(
+        reflex_timers::cancel(&mut tx, &tenant(), "test", "leads/1/")
+            .await
+            .unwrap(),
+        2
+    );
     tx.commit().await.unwrap();
     world.clock.advance(SignedDuration::from_mins(60));
     world.run();
@@ -165,12 +175,16 @@ async fn a_failing_timer_is_tried_again_and_keeps_no_other_from_firing() {
     assert!(!world.fired().contains(&"bad".to_owned()));
     let attempts = async || -> bool {
         let mut tx = world.db.begin("look", &TenantSet::one(&tenant())).await.unwrap();
-        let attempts: i32 =
-            sqlx::query_scalar("select attempts from timers where key = 'bad'").fetch_one(&mut *tx).await.unwrap();
+        let attempts: i32 = sqlx::query_scalar("select attempts from timers where key = 'bad'")
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
         attempts == 1
     };
     eventually("the failure is on record", attempts).await;
-    world.clock.advance(SignedDuration::try_from(Duration::from_secs(2)).unwrap());
+    world
+        .clock
+        .advance(SignedDuration::try_from(Duration::from_secs(2)).unwrap());
     eventually("tried again", async || world.fired().len() == 3).await;
     world.stop.cancel();
 }
