@@ -25,12 +25,12 @@ help: ## lists the targets
 demo: ## plays the main job on real input, prints what happened with latencies, and ends
 	@scripts/setup.sh run
 	$(CARGO) build --workspace --locked
-	@$(TARGET)/debug/demo
+	@exec $(TARGET)/debug/demo
 
-up: ## starts all services in one process and stays until Ctrl-C
+up: ## starts all services with the demo's subsidiaries set up, prints where they are, and stays until Ctrl-C
 	@scripts/setup.sh run
 	$(CARGO) build --workspace --locked
-	@exec $(TARGET)/debug/reflex-standalone
+	@exec $(TARGET)/debug/demo up
 
 test: ## runs every test; TEST='name' runs those with that name
 	@scripts/setup.sh test

@@ -1,5 +1,6 @@
 //! reflex-tests
 
 pub mod bench;
+pub mod demo;
 pub mod simulator;
 pub mod suite;
