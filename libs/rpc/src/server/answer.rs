@@ -16,7 +16,7 @@ use tower::Service;
 use tracing::{Span, error};
 
 use super::{load::Slot, observed::Observed};
-use crate::status;
+use crate::status::{self, FieldViolation};
 
 type RoutesFuture = <Routes as Service<Request<Body>>>::Future;
 
@@ -104,7 +104,13 @@ impl Running {
         let answer = Pin::new(&mut self.answer);
         // A panic ends its own call and not all the others of the connection.
         match catch_unwind(AssertUnwindSafe(|| answer.poll(context))) {
-            Ok(Poll::Ready(answer)) => return Poll::Ready(Ok(answer)),
+            Ok(Poll::Ready(Ok(answer))) => {
+                return Poll::Ready(match unreadable_request(answer.headers()) {
+                    Some(status) => Err(status),
+                    None => Ok(Ok(answer)),
+                });
+            }
+            Ok(Poll::Ready(Err(never))) => match never {},
             Ok(Poll::Pending) => {}
             Err(_panic) => {
                 error!("the handler panicked");
@@ -169,6 +175,27 @@ impl HttpBody for AnswerBody {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+/// Returns what to answer when a message of the caller did not decode: tonic says INTERNAL, but it is not our fault.
+fn unreadable_request(head: &HeaderMap) -> Option<Status> {
+    if code_of(head)? != Code::Internal {
+        return None;
+    }
+    // What fails on our side has details.
+    let status = Status::from_header_map(head).filter(|status| status.details().is_empty())?;
+    let mut description = status.message().strip_prefix("failed to decode Protobuf message: ")?;
+    let mut path = Vec::new();
+    while let Some((step, rest)) = description.split_once(": ") {
+        let Some((_message, field)) = step.split_once('.') else {
+            break;
+        };
+        path.push(field);
+        description = rest;
+    }
+    // From the inside out.
+    path.reverse();
+    Some(status::invalid(vec![FieldViolation::new(path.join("."), description)]))
 }
 
 fn code_of(headers: &HeaderMap) -> Option<Code> {
