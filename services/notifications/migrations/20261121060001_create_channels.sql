@@ -33,4 +33,6 @@ alter table channels force row level security;
 create policy tenant_rows on channels to reflex_app
     using (tenant_id = any ((select bound_tenants())::text[]))
     with check (tenant_id = any ((select bound_tenants())::text[]));
+create policy worked_rows on channels for select to reflex_worker using (true);
 grant select, insert, update on channels to reflex_app;
+grant select (tenant_id, channel, enabled) on channels to reflex_worker;

@@ -23,14 +23,22 @@ pub struct WaitingChannel {
     pub has_escalation: bool,
 }
 
-/// Lists the channels of all tenants that have something to send; run by the worker role.
+/// Lists the channels of all tenants that have something to send; run by the worker role. However much waits, each channel
+/// costs two looks into an index.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn waiting_channels(worker: &PgPool, now: Timestamp) -> Result<Vec<WaitingChannel>, DbError> {
     let rows: Vec<(String, String, bool)> = sqlx::query_as(
-        "select tenant_id, channel, bool_or(class = 'escalation') from messages
-         where state = 'pending' and next_attempt_time <= $1 group by tenant_id, channel",
+        "select tenant_id, channel, has_escalation
+         from channels c
+         cross join lateral (select
+             exists (select from messages m where m.tenant_id = c.tenant_id and m.channel = c.channel
+                 and m.state = 'pending' and m.class = 'escalation' and m.next_attempt_time <= $1) as has_escalation,
+             exists (select from messages m where m.tenant_id = c.tenant_id and m.channel = c.channel
+                 and m.state = 'pending' and m.class = 'assignment' and m.next_attempt_time <= $1) as has_assignment
+         ) as waiting
+         where enabled and (has_escalation or has_assignment)",
     )
     .bind(now.to_sqlx())
     .fetch_all(worker)
