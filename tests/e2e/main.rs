@@ -5,5 +5,14 @@
     reason = "a story whose scene cannot be set fails where it stands"
 )]
 
+mod aimed_requests;
+mod any_rpc;
+mod bad_days;
+mod bad_input;
 mod dingtalk_channel;
+mod furnished;
+mod health_and_reflection;
+mod no_tenant_no_rows;
 mod notifications_respect_the_limit;
+mod permissions;
+mod tenants_are_apart;

@@ -1,0 +1,282 @@
+//! For every RPC the requests that would reach another tenant's resources, and what they must come to.
+
+use tonic::Code;
+
+use Expected::{Nothing, Own, Refused};
+
+/// What a request with another tenant's names must come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// An answer without the other tenant's resources; as if the names were invented.
+    Nothing,
+    /// A failure; as if the names were invented.
+    Refused(Code),
+    /// A change of one's own resources, as resources of two tenants may have the same name.
+    Own,
+}
+
+const MISSING: Expected = Refused(Code::NotFound);
+/// What is stored cannot rest on what does not exist.
+const UNKNOWN: Expected = Refused(Code::FailedPrecondition);
+const INVALID: Expected = Refused(Code::InvalidArgument);
+
+/// RPC, request as JSON, what it comes to. `<word>` stands for a name of the other tenant.
+pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
+    (
+        "leads.v1.CalendarService/PutCalendar",
+        r#"{"calendar": {"name": "<calendar>", "spec": "{time_zone: Asia/Shanghai, days: [Mon-Fri], windows: [[\"10:00\", \"11:00\"]]}"}}"#,
+        Own,
+    ),
+    ("leads.v1.CalendarService/ListCalendars", "{}", Nothing),
+    (
+        "leads.v1.CalendarService/ImportHolidays",
+        r#"{"table": "{\"region\": \"CN\", \"years\": [2027], \"holidays\": [{\"date\": \"2027-02-01\"}], \"makeup_workdays\": []}"}"#,
+        Own,
+    ),
+    (
+        "leads.v1.CalendarService/ComputeDue",
+        r#"{"calendar": "<calendar>", "workingTime": "3600s"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.ClaimService/ClaimLead",
+        r#"{"name": "<lead>", "member": "<member>", "fencingToken": "1"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.ClaimService/ReleaseLead",
+        r#"{"name": "<called_lead>", "member": "<member>", "fencingToken": "1"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.DirectoryService/PutMember",
+        r#"{"member": {"name": "members/me", "displayName": "x", "team": "<team>", "role": "ROLE_SALES", "active": true}}"#,
+        UNKNOWN,
+    ),
+    (
+        "leads.v1.DirectoryService/GetMember",
+        r#"{"name": "<member>"}"#,
+        MISSING,
+    ),
+    ("leads.v1.DirectoryService/ListMembers", "{}", Nothing),
+    (
+        "leads.v1.DirectoryService/ListMembers",
+        r#"{"team": "<team>"}"#,
+        Nothing,
+    ),
+    (
+        "leads.v1.DirectoryService/ListMembers",
+        r#"{"pageSize": 1, "pageToken": "<page_of_members>"}"#,
+        INVALID,
+    ),
+    (
+        "leads.v1.DirectoryService/PutTeam",
+        r#"{"team": {"name": "<team>", "displayName": "x"}}"#,
+        Own,
+    ),
+    (
+        "leads.v1.DirectoryService/PutTeam",
+        r#"{"team": {"name": "teams/mine", "displayName": "x", "parent": "<team>"}}"#,
+        UNKNOWN,
+    ),
+    ("leads.v1.DirectoryService/ListTeams", "{}", Nothing),
+    (
+        "leads.v1.DirectoryService/PutTerritory",
+        r#"{"territory": {"name": "<territory>", "displayName": "x"}}"#,
+        Own,
+    ),
+    (
+        "leads.v1.DirectoryService/PutTerritory",
+        r#"{"territory": {"name": "territories/mine", "displayName": "x", "parent": "<territory>"}}"#,
+        UNKNOWN,
+    ),
+    ("leads.v1.DirectoryService/ListTerritories", "{}", Nothing),
+    (
+        "leads.v1.DirectoryService/PutProduct",
+        r#"{"product": {"name": "<product>", "displayName": "x"}}"#,
+        Own,
+    ),
+    (
+        "leads.v1.DirectoryService/PutProduct",
+        r#"{"product": {"name": "products/mine", "displayName": "x", "parent": "<product>"}}"#,
+        UNKNOWN,
+    ),
+    ("leads.v1.DirectoryService/ListProducts", "{}", Nothing),
+    (
+        "leads.v1.DirectoryService/PutLeave",
+        r#"{"leave": {"name": "<leave>", "member": "<member>", "startTime": "2026-10-01T00:00:00Z", "endTime": "2026-10-02T00:00:00Z"}}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.DirectoryService/PutLeave",
+        r#"{"leave": {"member": "<member>", "startTime": "2026-10-01T00:00:00Z", "endTime": "2026-10-02T00:00:00Z"}}"#,
+        MISSING,
+    ),
+    ("leads.v1.DirectoryService/ListLeaves", "{}", Nothing),
+    (
+        "leads.v1.DirectoryService/ListLeaves",
+        r#"{"member": "<member>"}"#,
+        Nothing,
+    ),
+    (
+        "leads.v1.DirectoryService/DeleteLeave",
+        r#"{"name": "<leave>"}"#,
+        MISSING,
+    ),
+    // A file that puts the member of the other tenant into their team.
+    (
+        "leads.v1.DirectoryService/ImportMembers",
+        r#"{"csv": "aWQsZGlzcGxheV9uYW1lLHRlYW0scm9sZSxjYXBhY2l0eQphZ25lcy5sdSx4LHRlYW1zL3NoYW5naGFpLTcsc2FsZXMsNQo=", "deactivateMissing": true}"#,
+        INVALID,
+    ),
+    (
+        "leads.v1.FollowUpService/RecordFollowUp",
+        r#"{"followUp": {"lead": "<lead>", "member": "<member>", "kind": "KIND_CALL"}}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.FollowUpService/ListFollowUps",
+        r#"{"lead": "<called_lead>"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.FormService/PutForm",
+        r#"{"form": {"name": "<form>", "title": "x", "source": "x", "enabled": true}}"#,
+        Own,
+    ),
+    (
+        "leads.v1.FormService/PutForm",
+        r#"{"form": {"name": "<form>", "title": "x", "source": "x", "enabled": true, "writeKey": "<write_key>"}}"#,
+        INVALID,
+    ),
+    ("leads.v1.FormService/GetForm", r#"{"name": "<form>"}"#, MISSING),
+    ("leads.v1.FormService/ListForms", "{}", Nothing),
+    (
+        "leads.v1.LeadService/CaptureLead",
+        r#"{"lead": {"source": "canary", "externalId": "<external_id>", "company": "x"}, "requestId": "<request_id>"}"#,
+        Own,
+    ),
+    (
+        "leads.v1.LeadService/StreamCaptureLeads",
+        r#"{"lead": {"source": "canary", "externalId": "<external_id>", "company": "x"}, "requestId": "<request_id>"}"#,
+        Own,
+    ),
+    ("leads.v1.LeadService/GetLead", r#"{"name": "<lead>"}"#, MISSING),
+    ("leads.v1.LeadService/ListLeads", "{}", Nothing),
+    ("leads.v1.LeadService/ListLeads", r#"{"owner": "<member>"}"#, Nothing),
+    ("leads.v1.LeadService/ListLeads", r#"{"team": "<team>"}"#, Nothing),
+    ("leads.v1.LeadService/ListLeads", r#"{"number": "<number>"}"#, Nothing),
+    (
+        "leads.v1.LeadService/ListLeads",
+        r#"{"pageSize": 1, "pageToken": "<page_of_leads>"}"#,
+        INVALID,
+    ),
+    (
+        "leads.v1.LeadService/CloseLead",
+        r#"{"name": "<called_lead>", "outcome": "OUTCOME_LOST", "reason": "x"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.RoutingService/PutRoutingPolicy",
+        r#"{"policy": {"defaultTeam": "<team>"}}"#,
+        UNKNOWN,
+    ),
+    (
+        "leads.v1.RoutingService/PutRoutingPolicy",
+        r#"{"policy": {"entries": [{"territory": "<territory>", "product": "<product>", "team": "<team>"}]}}"#,
+        UNKNOWN,
+    ),
+    ("leads.v1.RoutingService/GetRoutingPolicy", "{}", MISSING),
+    ("leads.v1.RoutingService/GetRoutingPolicy", r#"{"version": 1}"#, MISSING),
+    (
+        "leads.v1.RoutingService/PutLadder",
+        r#"{"ladder": {"name": "<ladder>", "contactWithin": "60s", "steps": [{"audience": "AUDIENCE_OWNER", "channels": ["inbox"]}]}}"#,
+        Own,
+    ),
+    (
+        "leads.v1.RoutingService/PutLadder",
+        r#"{"ladder": {"name": "ladders/mine", "product": "<product>", "contactWithin": "60s", "steps": [{"audience": "AUDIENCE_OWNER", "channels": ["inbox"]}]}}"#,
+        INVALID,
+    ),
+    ("leads.v1.RoutingService/ListLadders", "{}", Nothing),
+    (
+        "leads.v1.RoutingService/ExplainAssignment",
+        r#"{"name": "<lead>"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.ChannelService/PutChannel",
+        r#"{"channel": {"name": "<channel>", "kind": "KIND_DINGTALK_ROBOT", "endpoint": "https://oapi.dingtalk.com/robot/send?access_token=x"}}"#,
+        Own,
+    ),
+    ("notifications.v1.ChannelService/ListChannels", "{}", Nothing),
+    (
+        "notifications.v1.InboxService/ListInboxItems",
+        r#"{"recipient": "<member>"}"#,
+        Nothing,
+    ),
+    (
+        "notifications.v1.InboxService/ListInboxItems",
+        r#"{"recipient": "<member>", "pageSize": 1, "pageToken": "<page_of_inbox>"}"#,
+        INVALID,
+    ),
+    // What an open stream shows is the story of another test.
+    (
+        "notifications.v1.InboxService/WatchInbox",
+        r#"{"recipient": "<member>"}"#,
+        Nothing,
+    ),
+    (
+        "notifications.v1.InboxService/WatchInbox",
+        r#"{"recipient": "<member>", "resumeToken": "<resume_token>"}"#,
+        INVALID,
+    ),
+    (
+        "notifications.v1.InboxService/MarkInboxItemRead",
+        r#"{"name": "<inbox_item>"}"#,
+        MISSING,
+    ),
+    ("notifications.v1.MessageService/ListMessages", "{}", Nothing),
+    (
+        "notifications.v1.MessageService/ListMessages",
+        r#"{"recipient": "<member>"}"#,
+        Nothing,
+    ),
+    (
+        "notifications.v1.MessageService/ListMessages",
+        r#"{"subject": "<lead>"}"#,
+        Nothing,
+    ),
+    (
+        "notifications.v1.MessageService/ListMessages",
+        r#"{"pageSize": 1, "pageToken": "<page_of_messages>"}"#,
+        INVALID,
+    ),
+    (
+        "notifications.v1.MessageService/GetMessage",
+        r#"{"name": "<message>"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.TemplateService/PutTemplate",
+        r#"{"template": {"key": "lead_assigned", "locale": "zh-CN", "title": "{{number}}", "body": "{{number}} {{company}}"}}"#,
+        Own,
+    ),
+    ("notifications.v1.TemplateService/ListTemplates", "{}", Nothing),
+    ("platform.v1.DeadLetterService/ListDeadLetters", "{}", Nothing),
+    (
+        "platform.v1.DeadLetterService/GetDeadLetter",
+        r#"{"name": "<dead_letter>"}"#,
+        MISSING,
+    ),
+    (
+        "platform.v1.DeadLetterService/ReplayDeadLetter",
+        r#"{"name": "<dead_letter>"}"#,
+        MISSING,
+    ),
+    (
+        "platform.v1.DeadLetterService/DropDeadLetter",
+        r#"{"name": "<dead_letter>"}"#,
+        MISSING,
+    ),
+];

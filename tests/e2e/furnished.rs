@@ -1,0 +1,291 @@
+//! A tenant that has one of everything, with the same mark in all of its words.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::SignedDuration;
+use reflex_events::{NewEvent, outbox};
+use reflex_pg::Database;
+use reflex_proto::notifications::v1::{WatchInboxRequest, inbox_service_client::InboxServiceClient};
+use reflex_rpc::identity::Role;
+use reflex_runtime::{
+    clock::{Clock as _, FixedClock},
+    ids::{IdSource as _, SystemIds},
+};
+use reflex_tenancy::{TenantId, TenantSet};
+use reflex_testing::eventually;
+use reflex_tests::{
+    simulator::{Robot, Simulator, SimulatorOptions},
+    suite::Suite,
+};
+use serde_json::{Value, json};
+
+use crate::any_rpc::Wires;
+
+/// Stands in every text the tenant wrote: nobody else may ever read it.
+pub(crate) const MARK: &str = "金丝雀";
+/// The one who gets the leads.
+pub(crate) const MEMBER: &str = "members/agnes.lu";
+const BOSS: &str = "members/boss.ma";
+const TEAM: &str = "teams/shanghai-7";
+const ROBOT: &str = "robot-of-shanghai";
+
+/// The tenant, and what its resources are called.
+pub(crate) struct Furnished {
+    pub(crate) tenant: TenantId,
+    /// Names and tokens by the placeholders of requests.
+    pub(crate) names: BTreeMap<&'static str, String>,
+    _simulator: Simulator,
+}
+
+struct Furnishing<'a> {
+    suite: &'a Suite,
+    wires: &'a Wires,
+    tenant: TenantId,
+    names: BTreeMap<&'static str, String>,
+}
+
+impl Furnished {
+    /// Makes one resource of each kind, lets a ladder climb, and waits until everything is told.
+    pub(crate) async fn create(suite: &Suite, wires: &Wires, clock: &Arc<FixedClock>) -> Self {
+        let robot = Robot {
+            token: ROBOT.into(),
+            secret: Some("SEC1".into()),
+            keywords: Vec::new(),
+        };
+        let options = SimulatorOptions {
+            clock: clock.clone(),
+            robots: vec![robot],
+            ..SimulatorOptions::default()
+        };
+        let simulator = Simulator::start(options).await.unwrap();
+        let tenant: TenantId = "huadong".parse().unwrap();
+        let mut furnishing = Furnishing {
+            suite,
+            wires,
+            tenant,
+            names: BTreeMap::new(),
+        };
+        furnishing.directory().await;
+        furnishing.routing().await;
+        furnishing.notifications(&simulator).await;
+        furnishing.leads().await;
+        clock.advance(SignedDuration::from_mins(3));
+        suite.timers.wake();
+        eventually("the ladder has climbed", async || {
+            let messages = furnishing
+                .ask("notifications.v1.MessageService/ListMessages", json!({}))
+                .await;
+            messages["messages"].to_string().contains("lead_escalated")
+        })
+        .await;
+        furnishing.calls().await;
+        furnishing.dead_letter(clock).await;
+        furnishing.tokens().await;
+        let Furnishing { tenant, names, .. } = furnishing;
+        Self {
+            tenant,
+            names,
+            _simulator: simulator,
+        }
+    }
+}
+
+impl Furnishing<'_> {
+    async fn ask(&self, method: &str, request: Value) -> Value {
+        self.wires
+            .ask(self.suite, &self.tenant, &format!("reflex.{method}"), request)
+            .await
+    }
+
+    /// Remembers the texts of an answer under placeholders.
+    fn keep(&mut self, answer: &Value, places: &[(&'static str, &str)]) {
+        for (name, pointer) in places {
+            let text = answer.pointer(pointer).and_then(Value::as_str);
+            let text = text.unwrap_or_else(|| panic!("{name} is at {pointer} of {answer}"));
+            self.names.insert(name, text.to_owned());
+        }
+    }
+
+    async fn directory(&mut self) {
+        let spec = "{time_zone: Asia/Shanghai, days: [Mon-Fri], windows: [[\"09:00\", \"18:00\"]], statutory: CN}";
+        let calendar = json!({"name": "calendars/late-shift", "spec": spec});
+        let answer = self
+            .ask("leads.v1.CalendarService/PutCalendar", json!({"calendar": calendar}))
+            .await;
+        self.keep(&answer, &[("calendar", "/calendar/name")]);
+        self.ask("leads.v1.CalendarService/ImportHolidays", json!({"table": HOLIDAYS}))
+            .await;
+
+        let team = json!({"name": TEAM, "displayName": MARK, "supervisor": BOSS, "director": BOSS});
+        let answer = self
+            .ask("leads.v1.DirectoryService/PutTeam", json!({"team": team}))
+            .await;
+        self.keep(&answer, &[("team", "/team/name")]);
+        for (name, role, capacity) in [(MEMBER, "ROLE_SALES", 9), (BOSS, "ROLE_SUPERVISOR", 0)] {
+            let member = json!({"name": name, "displayName": MARK, "team": TEAM, "role": role, "capacity": capacity,
+                "active": true, "mobile": "13912345678"});
+            self.ask("leads.v1.DirectoryService/PutMember", json!({"member": member}))
+                .await;
+        }
+        self.names.insert("member", MEMBER.into());
+        let territory = json!({"name": "territories/minhang", "displayName": MARK});
+        let answer = self
+            .ask(
+                "leads.v1.DirectoryService/PutTerritory",
+                json!({"territory": territory}),
+            )
+            .await;
+        self.keep(&answer, &[("territory", "/territory/name")]);
+        let product = json!({"name": "products/ct-scanner", "displayName": MARK});
+        let answer = self
+            .ask("leads.v1.DirectoryService/PutProduct", json!({"product": product}))
+            .await;
+        self.keep(&answer, &[("product", "/product/name")]);
+        let leave = json!({"member": MEMBER, "startTime": "2026-10-01T00:00:00Z", "endTime": "2026-10-09T00:00:00Z",
+            "reason": MARK});
+        let answer = self
+            .ask("leads.v1.DirectoryService/PutLeave", json!({"leave": leave}))
+            .await;
+        self.keep(&answer, &[("leave", "/leave/name")]);
+        let form = json!({"name": "forms/kontakt-7", "title": MARK, "source": "website", "enabled": true});
+        let answer = self.ask("leads.v1.FormService/PutForm", json!({"form": form})).await;
+        self.keep(&answer, &[("form", "/form/name"), ("write_key", "/form/writeKey")]);
+    }
+
+    async fn routing(&mut self) {
+        let ladder = json!({"name": "ladders/steep-9", "contactWithin": "60s", "wallClock": true, "steps": [
+            {"after": "0s", "audience": "AUDIENCE_SUPERVISOR", "channels": ["inbox", "dingtalk"]},
+            {"after": "86400s", "audience": "AUDIENCE_DIRECTOR", "channels": ["inbox"]}]});
+        let answer = self
+            .ask("leads.v1.RoutingService/PutLadder", json!({"ladder": ladder}))
+            .await;
+        self.keep(&answer, &[("ladder", "/ladder/name")]);
+        let policy = json!({"entries": [{"territory": "territories/minhang", "team": TEAM}], "defaultTeam": TEAM});
+        self.ask("leads.v1.RoutingService/PutRoutingPolicy", json!({"policy": policy}))
+            .await;
+    }
+
+    async fn notifications(&mut self, simulator: &Simulator) {
+        let channel = json!({"name": "channels/dd-9", "kind": "KIND_DINGTALK_ROBOT", "secret": "SEC1",
+            "endpoint": simulator.dingtalk_address(ROBOT), "enabled": true});
+        let answer = self
+            .ask(
+                "notifications.v1.ChannelService/PutChannel",
+                json!({"channel": channel}),
+            )
+            .await;
+        self.keep(&answer, &[("channel", "/channel/name")]);
+        let template = json!({"key": "lead_assigned", "locale": "zh-CN", "title": format!("{MARK} {{{{number}}}}"),
+            "body": "{{number}} {{company}}"});
+        self.ask(
+            "notifications.v1.TemplateService/PutTemplate",
+            json!({"template": template}),
+        )
+        .await;
+    }
+
+    /// Captures a lead that waits for a call and one that is called, and watches the inbox meanwhile.
+    async fn leads(&mut self) {
+        let wire = self.suite.notifications(&self.tenant, Role::Admin, None);
+        let watch = WatchInboxRequest {
+            recipient: MEMBER.into(),
+            resume_token: String::new(),
+        };
+        let mut watched = InboxServiceClient::new(wire)
+            .watch_inbox(watch)
+            .await
+            .unwrap()
+            .into_inner();
+
+        let request_id = SystemIds.next().to_string();
+        let lead = json!({"source": "canary", "externalId": "E-000777", "company": MARK, "contactName": MARK,
+            "phone": "13812345678", "territory": MARK, "form": "forms/kontakt-7", "remark": MARK});
+        let request = json!({"lead": lead, "requestId": request_id});
+        let answer = self.ask("leads.v1.LeadService/CaptureLead", request).await;
+        self.keep(&answer, &[("lead", "/name"), ("number", "/number")]);
+        self.names.insert("external_id", "E-000777".into());
+        self.names.insert("request_id", request_id);
+        let lead = json!({"source": "canary", "externalId": "E-000778", "company": MARK, "account": MARK});
+        let answer = self
+            .ask("leads.v1.LeadService/CaptureLead", json!({"lead": lead}))
+            .await;
+        self.keep(&answer, &[("called_lead", "/name")]);
+
+        let first = watched.message().await.unwrap().unwrap();
+        self.names.insert("resume_token", first.resume_token);
+        let item = first.item.unwrap();
+        self.names.insert("inbox_item", item.name);
+        self.names.insert("message", item.message);
+        watched.message().await.unwrap().unwrap();
+    }
+
+    /// Claims and calls the second lead.
+    async fn calls(&mut self) {
+        let called = self.names["called_lead"].clone();
+        let claim = json!({"name": called, "member": MEMBER, "fencingToken": "1"});
+        self.ask("leads.v1.ClaimService/ClaimLead", claim).await;
+        let call = json!({"lead": called, "member": MEMBER, "kind": "KIND_CALL", "note": MARK});
+        self.ask("leads.v1.FollowUpService/RecordFollowUp", json!({"followUp": call}))
+            .await;
+    }
+
+    /// Tells a fact that nobody can read.
+    async fn dead_letter(&mut self, clock: &FixedClock) {
+        let id = SystemIds.next();
+        let event = NewEvent {
+            tenant: self.tenant.clone(),
+            id,
+            kind: "reflex.leads.v1.LeadAssigned",
+            subject: format!("leads/{MARK}"),
+            time: clock.now(),
+            traceparent: None,
+            causation_id: None,
+            data: vec![0xff; 8],
+        };
+        let leads = Database::connect(&self.suite.places.leads).unwrap();
+        let mut tx = leads.begin("tell", &TenantSet::one(&self.tenant)).await.unwrap();
+        outbox::push(&mut tx, &[event]).await.unwrap();
+        tx.commit().await.unwrap();
+        self.names.insert("dead_letter", format!("deadLetters/{id}"));
+        eventually("the fact is buried", async || {
+            let letters = self
+                .ask("platform.v1.DeadLetterService/ListDeadLetters", json!({}))
+                .await;
+            letters["deadLetters"].is_array()
+        })
+        .await;
+    }
+
+    /// Takes a token for the second page of everything that has one.
+    async fn tokens(&mut self) {
+        for (name, method, request) in [
+            (
+                "page_of_leads",
+                "leads.v1.LeadService/ListLeads",
+                json!({"pageSize": 1}),
+            ),
+            (
+                "page_of_members",
+                "leads.v1.DirectoryService/ListMembers",
+                json!({"pageSize": 1}),
+            ),
+            (
+                "page_of_messages",
+                "notifications.v1.MessageService/ListMessages",
+                json!({"pageSize": 1}),
+            ),
+            (
+                "page_of_inbox",
+                "notifications.v1.InboxService/ListInboxItems",
+                json!({"recipient": MEMBER, "pageSize": 1}),
+            ),
+        ] {
+            let answer = self.ask(method, request).await;
+            self.keep(&answer, &[(name, "/nextPageToken")]);
+        }
+    }
+}
+
+/// The days off of a year to come.
+pub(crate) const HOLIDAYS: &str =
+    r#"{"region": "CN", "years": [2027], "holidays": [{"date": "2027-01-01", "name": "元旦"}], "makeup_workdays": []}"#;
