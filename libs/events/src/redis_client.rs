@@ -1,11 +1,8 @@
-//! Connections to Redis: a shared one for short commands, one of its own for each blocking reader.
+//! Connections to Redis: for short commands, and for blocking reads.
 
 use std::time::Duration;
 
-use redis::{
-    AsyncConnectionConfig, Client, RedisResult,
-    aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection},
-};
+use redis::{AsyncConnectionConfig, Client, RedisResult, aio::MultiplexedConnection};
 
 /// Where Redis is, and the prefix of all our keys there.
 #[derive(Debug, Clone)]
@@ -38,13 +35,13 @@ impl Redis {
         format!("{}{{{stream}}}:mark", self.prefix)
     }
 
-    /// Connects for short commands; reconnects by itself.
-    pub(crate) async fn shared(&self) -> RedisResult<ConnectionManager> {
-        let config = ConnectionManagerConfig::new()
+    /// Connects for short commands. A connection that breaks stays broken, so that nobody goes on with another one where
+    /// it matters what came before.
+    pub(crate) async fn prompt(&self) -> RedisResult<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(Duration::from_secs(2)))
-            .set_response_timeout(Some(Duration::from_secs(5)))
-            .set_number_of_retries(1);
-        ConnectionManager::new_with_config(self.client.clone(), config).await
+            .set_response_timeout(Some(Duration::from_secs(5)));
+        self.client.get_multiplexed_async_connection_with_config(&config).await
     }
 
     /// Connects for blocking reads: without a response timeout, as silence is what they wait through.
@@ -60,7 +57,7 @@ impl Redis {
     /// # Errors
     /// When Redis is away.
     pub async fn eviction_policy(&self) -> RedisResult<String> {
-        let mut connection = self.shared().await?;
+        let mut connection = self.prompt().await?;
         let policy: Vec<String> = redis::cmd("CONFIG")
             .arg("GET")
             .arg("maxmemory-policy")

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use opentelemetry::metrics::{Counter, Gauge};
-use redis::aio::ConnectionManager;
+use redis::aio::MultiplexedConnection;
 use reflex_pg::{
     Database, DbError,
     lease::{Hold, ShardWorker},
@@ -117,7 +117,7 @@ impl Relay {
     }
 
     async fn lead(&self, hold: &Hold, stop: &CancellationToken) -> Result<(), RelayError> {
-        let mut connection = self.redis.shared().await?;
+        let mut connection = self.redis.prompt().await?;
         let mut housekeeping_due = Instant::now();
         while !stop.is_cancelled() {
             let published = self.publish(hold, &mut connection).await?;
@@ -141,11 +141,10 @@ impl Relay {
 
     /// Publishes one batch: taken from the outbox, added to the streams, then committed as taken. Dying in between
     /// publishes it again, which the consumers' inboxes see.
-    async fn publish(&self, hold: &Hold, connection: &mut ConnectionManager) -> Result<u64, RelayError> {
+    async fn publish(&self, hold: &Hold, connection: &mut MultiplexedConnection) -> Result<u64, RelayError> {
         let mut tx = self.database.begin_worker("relay_outbox", hold).await?;
-        let mut mark_read = redis::cmd("GET");
-        mark_read.arg(self.redis.mark_key(self.stream));
-        let (rows, their_mark) = tokio::join!(take(&mut tx), mark_read.query_async::<Option<i64>>(connection));
+        let mark_key = self.redis.mark_key(self.stream);
+        let (rows, their_mark) = tokio::join!(take(&mut tx), watch_mark(connection, &mark_key));
         let (mut rows, their_mark) = (rows?, their_mark?.unwrap_or(0));
         if rows.is_empty() {
             return Ok(0);
@@ -160,21 +159,21 @@ impl Relay {
         if their_mark < our_mark - 1 {
             drop(tx);
             self.refill(their_mark, our_mark - 1).await?;
-            set_mark(connection, &self.redis.mark_key(self.stream), our_mark - 1).await?;
+            set_mark(connection, &mark_key, our_mark - 1).await?;
             return Ok(0);
         }
         // Open until the batch is committed.
         let _spans: Vec<Span> = rows.iter_mut().filter_map(Row::open_span).collect();
         let mut pipeline = redis::pipe();
+        pipeline.atomic();
         for row in &rows {
             self.add_entry(&mut pipeline, row);
         }
-        pipeline
-            .cmd("SET")
-            .arg(self.redis.mark_key(self.stream))
-            .arg(our_mark)
-            .ignore();
-        pipeline.query_async::<()>(connection).await?;
+        pipeline.cmd("SET").arg(&mark_key).arg(our_mark).ignore();
+        if pipeline.query_async::<Option<()>>(connection).await?.is_none() {
+            // Emptied since the mark was read: nothing was published, and the next round sees the loss.
+            return Ok(0);
+        }
         tx.commit().await?;
         Ok(rows.len() as u64)
     }
@@ -220,7 +219,7 @@ impl Relay {
     }
 
     /// Notices a loss while nothing is published, trims what every group has, and forgets what is past retention.
-    async fn keep_house(&self, connection: &mut ConnectionManager) -> Result<(), RelayError> {
+    async fn keep_house(&self, connection: &mut MultiplexedConnection) -> Result<(), RelayError> {
         let our_mark: Option<i64> = sqlx::query_scalar("select mark from relay_marks where stream = $1")
             .bind(self.stream)
             .fetch_optional(&self.database.worker)
@@ -287,6 +286,17 @@ async fn take(tx: &mut PgConnection) -> Result<Vec<Row>, sqlx::Error> {
     .await
 }
 
-async fn set_mark(connection: &mut ConnectionManager, key: &str, mark: i64) -> redis::RedisResult<()> {
+/// Reads the mark and watches it: a transaction of this connection that follows fails if the mark changed meanwhile.
+async fn watch_mark(connection: &mut MultiplexedConnection, key: &str) -> redis::RedisResult<Option<i64>> {
+    let mut commands = redis::pipe();
+    // A round that published nothing left its watch behind.
+    commands.cmd("UNWATCH").ignore();
+    commands.cmd("WATCH").arg(key).ignore();
+    commands.cmd("GET").arg(key);
+    let (mark,) = commands.query_async(connection).await?;
+    Ok(mark)
+}
+
+async fn set_mark(connection: &mut MultiplexedConnection, key: &str, mark: i64) -> redis::RedisResult<()> {
     redis::cmd("SET").arg(key).arg(mark).query_async(connection).await
 }

@@ -2,7 +2,7 @@
 
 use redis::{
     AsyncCommands, RedisResult,
-    aio::ConnectionManager,
+    aio::MultiplexedConnection,
     streams::{StreamInfoGroupsReply, StreamPendingReply},
 };
 
@@ -10,7 +10,7 @@ use redis::{
 ///
 /// # Errors
 /// When Redis is away.
-pub(crate) async fn at_slowest_group(connection: &mut ConnectionManager, key: &str) -> RedisResult<()> {
+pub(crate) async fn at_slowest_group(connection: &mut MultiplexedConnection, key: &str) -> RedisResult<()> {
     if !connection.exists::<_, bool>(key).await? {
         return Ok(());
     }

@@ -225,6 +225,32 @@ async fn an_emptied_redis_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
+async fn a_redis_emptied_in_the_middle_of_a_batch_loses_nothing() {
+    let mut world = World::start().await;
+    world.tell("leads/1", KIND, 0..20).await;
+    world.until_published().await;
+    // Holds the relay between reading the mark of Redis and publishing the next batch.
+    let mut held = world.owner.begin().await.unwrap();
+    held.execute("select from relay_marks for update").await.unwrap();
+    world.tell("leads/1", KIND, 20..21).await;
+    eventually("the relay waits", async || {
+        let waits = "select exists (select from pg_stat_activity
+                     where datname = current_database() and wait_event_type = 'Lock')";
+        sqlx::query_scalar::<_, bool>(waits)
+            .fetch_one(&mut *held)
+            .await
+            .unwrap()
+    })
+    .await;
+    world.wipe_redis().await;
+    held.rollback().await.unwrap();
+    world.until_published().await;
+    world.consume();
+    world.until_effects(21).await;
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_published_twice_is_applied_once() {
     let world = World::start().await;
     world.consume();
