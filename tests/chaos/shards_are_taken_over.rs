@@ -13,8 +13,8 @@ use sqlx::PgPool;
 use crate::scene::Scene;
 
 const LEADS: usize = 200;
-/// Takes every shard away from whoever has it, as somebody who is then gone at once.
-const TAKE_OVER: &str = "update shard_leases set owner = $1, fence = fence + 1, expire_time = now()";
+/// Takes a shard away from whoever has it, as somebody who is then gone at once.
+const TAKE_OVER: &str = "update shard_leases set owner = $1, fence = fence + 1, expire_time = now() where shard = $2";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_written_by_a_worker_that_lost_its_shard() {
@@ -71,11 +71,20 @@ async fn nothing_is_written_by_a_worker_that_lost_its_shard() {
 }
 
 async fn take_over(database: &PgPool) {
-    sqlx::query(TAKE_OVER)
-        .bind(SystemIds.next())
-        .execute(database)
+    let shards: Vec<String> = sqlx::query_scalar("select shard from shard_leases")
+        .fetch_all(database)
         .await
         .unwrap();
+    // One at a time, as replicas do.
+    for shard in shards {
+        let owner = SystemIds.next();
+        sqlx::query(TAKE_OVER)
+            .bind(owner)
+            .bind(shard)
+            .execute(database)
+            .await
+            .unwrap();
+    }
 }
 
 async fn came_back(scene: &Scene) {
