@@ -151,27 +151,25 @@ async fn leads_that_cannot_be_leads_are_refused_by_field() {
     let scene = Scene::start().await;
     // A lead of the source "web" whose company is no UTF-8.
     let broken = b"\x0a\x09\x0a\x03web\x1a\x02\xff\xfe".as_slice();
-    let method = any_rpc::named(&format!("reflex.{CAPTURE}"));
     let headers = as_admin(&scene.suite, &scene.tenant);
-    for (bytes, field) in [
-        (broken, "lead.company"),
-        (b"\x0a\x7f".as_slice(), "lead"),
-        (b"\xff".as_slice(), ""),
-    ] {
-        let status = scene
-            .wires
-            .call(&method, &headers, Bytes::from_static(bytes))
-            .await
-            .unwrap_err();
-        assert_eq!(
-            (status.code(), reason_of(&status)),
-            (Code::InvalidArgument, Some(Reason::InvalidField)),
-            "{status:?}"
-        );
-        assert_eq!(
-            status.get_details_bad_request().unwrap().field_violations[0].field,
-            field
-        );
+    for path in [CAPTURE, "leads.v1.LeadService/StreamCaptureLeads"] {
+        let method = any_rpc::named(&format!("reflex.{path}"));
+        for (bytes, field) in [
+            (broken, "lead.company"),
+            (b"\x0a\x7f".as_slice(), "lead"),
+            (b"\xff".as_slice(), ""),
+        ] {
+            let message = Bytes::from_static(bytes);
+            let status = scene.wires.call(&method, &headers, message).await.unwrap_err();
+            let what = (status.code(), reason_of(&status));
+            assert_eq!(
+                what,
+                (Code::InvalidArgument, Some(Reason::InvalidField)),
+                "{path}: {status:?}"
+            );
+            let violations = status.get_details_bad_request().unwrap().field_violations;
+            assert_eq!(violations[0].field, field, "{path}");
+        }
     }
     let json = b"{\"lead\": {\"source\": \"web\", \"company\": \"\xff\xfe\"}}".as_slice();
     scene.refuses_json(CAPTURE, json, invalid("lead.company")).await;

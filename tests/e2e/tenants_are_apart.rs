@@ -1,6 +1,6 @@
 //! Nobody reaches another tenant's leads, people or messages: not by any RPC, not with its names, not with its tokens.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::SignedDuration;
@@ -130,10 +130,10 @@ impl Aim<'_> {
     async fn as_owner(&self, path: &str, request: &str, expected: Expected) -> Result<(), String> {
         let method = any_rpc::named(&format!("reflex.{path}"));
         let names = self.owner.names.iter();
-        let named = names.fold(request.to_owned(), |text, (word, name)| {
+        let filled = names.fold(request.to_owned(), |text, (word, name)| {
             text.replace(&format!("<{word}>"), name)
         });
-        let answer = self.send(self.owner.tenant.as_str(), &method, &named).await;
+        let answer = self.send(self.owner.tenant.as_str(), &method, &filled).await;
         let is_reached = match (expected, &answer) {
             (Expected::Nothing, Ok(answer)) => {
                 let mut texts = self.owner.names.values().map(String::as_str).chain([MARK]);
@@ -146,7 +146,7 @@ impl Aim<'_> {
         if is_reached {
             Ok(())
         } else {
-            Err(format!("{path} {named}: {answer:?}"))
+            Err(format!("{path} {filled}: {answer:?}"))
         }
     }
 
@@ -207,7 +207,7 @@ async fn rows_at_rest(suite: &Suite, tenant: &TenantId) -> Vec<String> {
     eventually("the tenant is at rest", async || {
         let seen = rows(suite, tenant).await;
         let waits = |row: &String| row.starts_with("outbox_pending ") || row.contains(r#""state":"pending""#);
-        let at_rest = seen == last && !seen.iter().any(|row| waits(row));
+        let at_rest = seen == last && !seen.iter().any(waits);
         last = seen;
         at_rest.then(|| last.clone())
     })
@@ -296,7 +296,7 @@ async fn no_rpc_takes_a_token_that_is_not_good_for_the_tenant() {
     let (mine, theirs): (TenantId, TenantId) = ("huabei".parse().unwrap(), "huadong".parse().unwrap());
     let of = |tenant: &TenantId| ("x-reflex-tenant", tenant.to_string());
     let expired = suite.token(&[&theirs], Role::Admin, None);
-    clock.advance(SignedDuration::try_from(Duration::from_secs(25 * 3600)).unwrap());
+    clock.advance(SignedDuration::from_hours(25));
     let token = suite.token(&[&mine], Role::Admin, None);
     let both = suite.token(&[&mine, &theirs], Role::Admin, None);
     let foreign = Suite::start_with(&clock).await;
