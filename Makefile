@@ -59,7 +59,7 @@ breaking:
 
 bench: ## measures the goals, one JSON line each; GOALS=lead_capture,relay runs some, QUICK=1 one round each
 	@scripts/setup.sh run
-	$(CARGO) build --workspace --release --locked
+	$(CARGO) build --workspace --release --locked --bin bench
 	@$(TARGET)/release/bench $(if $(GOALS),--goals "$(GOALS)") $(if $(QUICK),--quick)
 
 build: ## builds every program for debugging
