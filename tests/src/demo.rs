@@ -20,7 +20,6 @@ mod up;
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::Context;
 use reflex_proto::leads::v1::Lead;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -52,16 +51,18 @@ pub struct Options {
 /// # Errors
 /// When the play cannot go on, or was interrupted.
 pub async fn play(options: &Options) -> anyhow::Result<bool> {
-    let stage = Stage::set(StageOptions::fresh(options)?).await?;
+    let stage = tokio::select! {
+        stage = Stage::set(StageOptions::fresh(options)?) => stage?,
+        interrupted = interrupted() => return interrupted.and_then(|()| anyhow::bail!("interrupted")),
+    };
     let outcome = tokio::select! {
         outcome = perform(&stage, options) => outcome,
         died = stage.died() => Err(died),
         interrupted = interrupted() => interrupted.and_then(|()| anyhow::bail!("interrupted")),
     };
-    let log = stage.log().to_owned();
     // Also after a failure: servers and data go with the stage.
     stage.leave().await;
-    outcome.with_context(|| format!("the log of the services is {}", log.display()))
+    outcome
 }
 
 async fn perform(stage: &Stage, options: &Options) -> anyhow::Result<bool> {

@@ -27,19 +27,26 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
-    let arguments = Arguments::parse();
-    let programs = std::env::current_exe()?
-        .parent()
-        .context("programs stand in a folder")?
-        .to_owned();
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<bool> {
+    let program = std::env::current_exe()?;
+    let programs = program.parent().context("programs stand in a folder")?.to_owned();
     let options = Options {
         programs,
         data: arguments.data,
     };
     match arguments.command {
-        Some(Command::Up { data_dir }) => up(&options, data_dir).await.map(|()| ExitCode::SUCCESS),
-        None if play(&options).await? => Ok(ExitCode::SUCCESS),
-        None => Ok(ExitCode::FAILURE),
+        Some(Command::Up { data_dir }) => up(&options, data_dir).await.map(|()| true),
+        None => play(&options).await,
     }
 }

@@ -27,9 +27,8 @@ pub(super) async fn apply(stage: &Stage, data: &Path) -> anyhow::Result<()> {
         let shown = plan.to_string();
         // The last line counts; the lines above name everything, which `reflexctl apply --dry-run` shows as well.
         let summary = shown.lines().last().unwrap_or_default().trim();
-        let report = plan.run(stage.connection(), stage.ids(), |_| {}).await?;
-        let done = format!("{} created, {} changed", report.created, report.updated);
-        stage.tell(&format!("{}: {summary}; {done}", bundle.tenant));
+        stage.tell(&format!("{}: {summary}", bundle.tenant));
+        plan.run(stage.connection(), stage.ids(), |_| {}).await?;
     }
     Ok(())
 }

@@ -273,6 +273,8 @@ fn provider_problems(book: &Book) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use reflex_proto::leads::v1::{Ladder, LeadHistoryEntry, RoutingDecision, ladder};
+
     use super::*;
 
     #[test]
@@ -284,7 +286,7 @@ mod tests {
     #[test]
     fn a_lead_without_owner_or_reason_is_found() {
         let explanation = ExplainAssignmentResponse {
-            decisions: vec![Default::default()],
+            decisions: vec![RoutingDecision::default()],
             ..Default::default()
         };
         let lead = |state: State, owner: &str, reason: &str| Lead {
@@ -302,5 +304,86 @@ mod tests {
         ] {
             assert_eq!(standing_problem(&lead, &explanation).is_none(), is_fine, "{lead:?}");
         }
+    }
+
+    #[test]
+    fn every_way_a_fast_ladder_can_be_wrong_is_found() {
+        let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let step = |seconds| ladder::Step {
+            after: Some(prost_types::Duration { seconds, nanos: 0 }),
+            ..ladder::Step::default()
+        };
+        let golden = Ladder {
+            product: "products/golden".to_owned(),
+            contact_within: Some(prost_types::Duration { seconds: 15, nanos: 0 }),
+            wall_clock: true,
+            steps: vec![step(0), step(5)],
+            ..Ladder::default()
+        };
+        let chapter = Chapter {
+            tenant: "huadong".parse().unwrap(),
+            teams: Vec::new(),
+            members: BTreeMap::new(),
+            ladders: vec![golden],
+            leads: Vec::new(),
+            explanations: HashMap::new(),
+            messages: Vec::new(),
+            items: Vec::new(),
+            dead_letters: 0,
+        };
+        let problem = |product: &str, contacted: Option<i64>, steps: &[(i64, i64)]| {
+            let decision = RoutingDecision {
+                product_path: vec![product.to_owned()],
+                ..RoutingDecision::default()
+            };
+            let escalated = |&(number, seconds): &(i64, i64)| LeadHistoryEntry {
+                kind: ESCALATED.to_owned(),
+                time: time(seconds),
+                detail: format!("step {number} of 2, owner"),
+                ..LeadHistoryEntry::default()
+            };
+            let explanation = ExplainAssignmentResponse {
+                decisions: vec![decision],
+                history: steps.iter().map(escalated).collect(),
+            };
+            let lead = Lead {
+                contact_due_time: time(100),
+                first_contact_time: contacted.and_then(time),
+                ..Lead::default()
+            };
+            ladder_problem(&chapter, &lead, &explanation).is_some()
+        };
+        let golden = "products/golden";
+        assert!(!problem(golden, None, &[(1, 100), (2, 105)]), "to the top");
+        assert!(!problem(golden, Some(90), &[]), "called in time");
+        assert!(!problem(golden, Some(103), &[(1, 100)]), "stopped on the way");
+        assert!(problem(golden, None, &[(1, 100)]), "a step is missing");
+        assert!(
+            problem(golden, None, &[(1, 100), (1, 101), (2, 105)]),
+            "a step came twice"
+        );
+        assert!(
+            problem(golden, Some(103), &[(1, 100), (2, 105)]),
+            "a step came after the call"
+        );
+        assert!(problem(golden, None, &[(1, 99), (2, 105)]), "a step came early");
+        assert!(problem("products/other", None, &[(1, 100)]), "a slow ladder climbs");
+        assert!(!problem("products/other", None, &[]), "a slow ladder waits");
+    }
+
+    #[test]
+    fn whoever_is_not_told_or_told_twice_is_found() {
+        let lead = Lead {
+            name: "leads/1".to_owned(),
+            ..Lead::default()
+        };
+        let told = |count| Told {
+            counts: HashMap::from([((ASSIGNMENT, "leads/1", "members/a"), count)]),
+        };
+        assert_eq!(told(1).difference(ASSIGNMENT, &lead, ["members/a"].into_iter()), None);
+        for (told, expected) in [(told(2), "members/a"), (told(1), "members/b")] {
+            assert!(told.difference(ASSIGNMENT, &lead, [expected].into_iter()).is_some());
+        }
+        assert!(told(1).difference(ASSIGNMENT, &lead, [].into_iter()).is_some());
     }
 }

@@ -39,7 +39,7 @@ use crate::{
 };
 
 /// How long tokens of people are good for.
-const TOKEN_TTL: Duration = Duration::from_secs(3600);
+const TOKEN_TTL: Duration = Duration::from_hours(1);
 
 /// What to set up.
 pub(super) struct StageOptions<'a> {
@@ -197,9 +197,9 @@ impl Stage {
         &self.simulator
     }
 
-    /// Returns the file of the services' log.
-    pub(super) fn log(&self) -> &Path {
-        &self.standalone.log
+    /// Returns the program of the command line.
+    pub(super) fn reflexctl(&self) -> &Path {
+        &self.reflexctl
     }
 
     /// Returns where the services keep everything.

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 /// How long the first start may take; it makes the files of a PostgreSQL.
-const START_LIMIT: Duration = Duration::from_secs(120);
+const START_LIMIT: Duration = Duration::from_mins(2);
 /// How long it may take to end in order.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 /// How much of its log is shown when it fails.

@@ -23,7 +23,7 @@ use super::{
 /// How often we look.
 const LOOK: Duration = Duration::from_millis(300);
 /// How long something may take that takes less than a second.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// How long after the contact was due the call comes: after the owner's reminder, before the supervisor's.
 const LATE: SignedDuration = SignedDuration::from_secs(2);
 

@@ -18,13 +18,16 @@ use super::{
 /// Where the provider simulator listens: always the same, as channels keep the address.
 const SIMULATOR: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 18080);
 
+/// A lead to send, the same as in the README.
+const CALL: &str = r#"{"company":"上海市第一人民医院","contact_name":"王主任","phone":"138 0013 8000","territory":"上海","product":"骨科耗材","urgency":"红"}"#;
+
 /// Runs everything until it is interrupted.
 ///
 /// # Errors
 /// When something cannot start or ends by itself.
 pub async fn up(options: &Options, data_dir: Option<PathBuf>) -> anyhow::Result<()> {
     let data_dir = data_dir.map_or_else(default_data_dir, Ok)?;
-    let stage = Stage::set(StageOptions {
+    let stage = StageOptions {
         places: options,
         gateway: "127.0.0.1:8080".to_owned(),
         leads: "127.0.0.1:50051".to_owned(),
@@ -33,8 +36,11 @@ pub async fn up(options: &Options, data_dir: Option<PathBuf>) -> anyhow::Result<
         log: data_dir.join("services.log"),
         data_dir,
         home: None,
-    })
-    .await?;
+    };
+    let stage = tokio::select! {
+        stage = Stage::set(stage) => stage?,
+        interrupted = interrupted() => return interrupted,
+    };
     let outcome = tokio::select! {
         outcome = serve(&stage, &options.data) => outcome,
         died = stage.died() => Err(died),
@@ -65,6 +71,11 @@ async fn print_welcome(stage: &Stage) -> anyhow::Result<()> {
     let gateway = stage.gateway_url();
     let address = stage.connection_address();
     let (leads, notifications) = (address.server.as_deref(), address.notifications.as_deref());
+    let reflexctl = shown(stage.reflexctl());
+    let whose = match default_data_dir() {
+        Ok(default) if default == stage.data_dir() => format!("--tenant {tenant}"),
+        _ => format!("--tenant {tenant} --data-dir {}", stage.data_dir().display()),
+    };
     writeln!(
         std::io::stdout(),
         "
@@ -76,17 +87,25 @@ Reflex runs; Ctrl-C stops it.
   data           {}
 
 Send a lead, and see who got it and why:
-  curl -s {gateway}/v1/forms/website -H 'x-write-key: {key}' \\
+  curl -s {gateway}/v1/forms/website \\
     -H 'content-type: application/json' \\
-    -d '{{\"公司\":\"苏州工业园区骨科医院\",\"联系人\":\"王主任\",\"手机\":\"13900001234\",\"城市\":\"苏州\",\"产品\":\"髋关节\"}}'
-  reflexctl leads list --tenant {tenant}
-  reflexctl leads explain L000001 --tenant {tenant}",
+    -H 'x-write-key: {key}' \\
+    -d '{CALL}'
+  {reflexctl} leads list {whose}
+  {reflexctl} leads explain L000001 {whose}
+",
         leads.unwrap_or_default(),
         notifications.unwrap_or_default(),
         stage.simulator().url(),
         stage.data_dir().display(),
     )?;
     Ok(())
+}
+
+/// Returns a path as people would type it here.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
 
 /// Returns where `reflex-standalone` and `reflexctl` look by themselves.
