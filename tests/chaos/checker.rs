@@ -11,6 +11,7 @@ use std::{
 };
 
 use reflex_proto::leads::v1::{FollowUpRecorded, Lead, LeadAssigned, LeadEscalated};
+use reflex_testing::eventually;
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::facts::{Databases, Facts, of_kind};
@@ -25,6 +26,12 @@ use crate::{
 const QUIET_LIMIT: Duration = Duration::from_secs(90);
 /// Steps of the urgent line's ladder.
 const STEPS: [i16; 3] = [1, 2, 3];
+
+/// Waits until facts are on their way from one service to the other.
+pub(crate) async fn wait_for_facts_under_way(installation: &Installation) {
+    let databases = Databases::open(&installation.servers());
+    eventually("facts are under way", async || databases.under_way().await > 0).await;
+}
 
 /// Waits until nothing is left to do, ladders included.
 pub(crate) async fn wait_for_quiet(installation: &Installation) {
@@ -217,6 +224,7 @@ fn ladders_climb_once_and_stop(facts: &Facts, ledger: &Ledger, report: &mut Repo
             report.doubled(format!("step {} of {} came after the call", step.step, step.lead));
         }
     }
+    report.steps = facts.steps.len();
     for (_, lead) in &facts.leads {
         let steps = taken.get(lead.name.as_str()).map_or(&[][..], Vec::as_slice);
         // The other lines have hours.

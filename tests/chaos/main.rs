@@ -11,6 +11,7 @@ mod checker;
 mod crowd;
 mod events_come_twice;
 mod installation;
+mod late_ladders_climb_together;
 mod ledger;
 mod poison_is_set_aside;
 mod retries_have_one_effect;

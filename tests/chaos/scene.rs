@@ -1,5 +1,7 @@
 //! A tenant of sales people on a suite of its own, and what the stories ask about it.
 
+use std::sync::Arc;
+
 use redis::{
     AsyncCommands as _,
     aio::MultiplexedConnection,
@@ -17,7 +19,7 @@ use reflex_proto::{
 use reflex_rpc::identity::Role;
 use reflex_runtime::ids::{IdSource as _, SystemIds};
 use reflex_tenancy::TenantId;
-use reflex_testing::eventually;
+use reflex_testing::{FixedClock, eventually};
 use reflex_tests::suite::{Suite, Wire};
 use secrecy::ExposeSecret as _;
 use sqlx::{PgPool, postgres::PgPoolOptions};
@@ -35,7 +37,15 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) async fn start() -> Self {
-        let suite = Suite::start().await;
+        Self::of(Suite::start().await).await
+    }
+
+    /// Starts with a clock that the story moves.
+    pub(crate) async fn start_with(clock: &Arc<FixedClock>) -> Self {
+        Self::of(Suite::start_with(clock).await).await
+    }
+
+    async fn of(suite: Suite) -> Self {
         let tenant: TenantId = "huakang-east".parse().unwrap();
         suite
             .set_up(&tenant, &["members/an", "members/bo", "members/chen"], 10_000)

@@ -81,10 +81,11 @@ async fn what_was_acknowledged_is_there_once_assigned_once_announced_once() {
     checker::wait_for_quiet(&installation).await;
     let quiet_after = sent.elapsed();
     let report = checker::check(&installation, &script, &ledger).await;
+    let (leads, calls) = (ledger.leads().len(), ledger.calls().len());
     println!(
-        "seed={seed} kills={kills} acked={} {report} quiet_after_ms={} slowest_start_ms={}",
-        ledger.leads().len(),
+        "seed={seed} kills={kills} acked={leads} {report} quiet_after_ms={} calls={calls} steps={} slowest_start_ms={}",
         quiet_after.as_millis(),
+        report.steps,
         slowest_start.as_millis()
     );
     assert!(report.is_clean(), "{}\n{}", report.findings(), installation.log());
@@ -98,6 +99,7 @@ async fn what_was_acknowledged_is_there_once_assigned_once_announced_once() {
 async fn empty_redis(installation: &Installation) {
     let client = redis::Client::open(installation.servers().redis).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    checker::wait_for_facts_under_way(installation).await;
     redis::cmd("FLUSHALL").query_async::<()>(&mut connection).await.unwrap();
 }
 

@@ -111,19 +111,21 @@ impl Databases {
         .fetch_all(&self.leads)
         .await
         .unwrap();
-        let told: i64 = sqlx::query_scalar("select count(*) from outbox")
-            .fetch_one(&self.leads)
+        let unrelayed: i64 = sqlx::query_scalar("select count(*) from outbox_pending")
+            .fetch_one(&self.notifications)
             .await
             .unwrap();
-        let (applied, unrelayed): (i64, i64) =
-            sqlx::query_as("select (select count(*) from inbox), (select count(*) from outbox_pending)")
-                .fetch_one(&self.notifications)
-                .await
-                .unwrap();
-        left.push(("facts to be applied".into(), told - applied));
+        left.push(("facts to be applied".into(), self.under_way().await));
         left.push(("facts of notifications to be relayed".into(), unrelayed));
         left.retain(|(_, count)| *count > 0);
         left
+    }
+
+    /// Returns how many facts of leads notifications has not applied yet.
+    pub(super) async fn under_way(&self) -> i64 {
+        let count = async |sql, pool| sqlx::query_scalar::<_, i64>(sql).fetch_one(pool).await.unwrap();
+        let applied = count("select count(*) from inbox", &self.notifications).await;
+        count("select count(*) from outbox", &self.leads).await - applied
     }
 }
 

@@ -9,6 +9,8 @@ pub(crate) struct Report {
     doubled: Vec<String>,
     phantom: Vec<String>,
     unfinished: Vec<String>,
+    /// Steps of ladders that were taken.
+    pub(crate) steps: usize,
 }
 
 impl Report {

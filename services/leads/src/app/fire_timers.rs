@@ -59,6 +59,12 @@ pub(crate) struct LadderStep {
     pub(crate) clock: ClockStart,
 }
 
+/// What both of them say about the lead.
+#[derive(Deserialize)]
+struct AboutLead {
+    lead: LeadId,
+}
+
 /// What the end of a leave remembers.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct LeaveEnd {
@@ -81,6 +87,7 @@ impl Fire for LeadTimers {
     type Error = FireError;
 
     async fn fire(&self, tx: &mut PgConnection, timers: &[Timer]) -> Result<(), FireError> {
+        lock_leads(tx, timers).await?;
         for timer in timers {
             match timer.kind.as_str() {
                 LADDER_STEP => self.take_step(tx, timer).await?,
@@ -224,4 +231,18 @@ impl LeadTimers {
         reflex_events::outbox::push(tx, &[fact]).await?;
         Ok(())
     }
+}
+
+/// Locks the leads of a batch before its effects lock them one by one: several steps of a ladder are due at once after a
+/// pause, spread over the shards, and two loops must not wait for each other.
+async fn lock_leads(tx: &mut PgConnection, timers: &[Timer]) -> Result<(), FireError> {
+    let mut leads = Vec::with_capacity(timers.len());
+    for timer in timers
+        .iter()
+        .filter(|timer| [LADDER_STEP, CLAIM_DUE].contains(&timer.kind.as_str()))
+    {
+        leads.push((&timer.tenant, AboutLead::deserialize(&timer.payload)?.lead));
+    }
+    leads::lock(tx, &leads).await?;
+    Ok(())
 }

@@ -182,6 +182,20 @@ pub(crate) async fn find_for_update(
     Ok(found)
 }
 
+/// Locks leads of several tenants in order of capture, which is the order of everybody who locks more than one.
+pub(crate) async fn lock(tx: &mut PgConnection, leads: &[(&TenantId, LeadId)]) -> Result<(), DbError> {
+    sqlx::query(
+        "select from leads l
+         join unnest($1::text[], $2::uuid[]) as wanted (tenant_id, lead_id) using (tenant_id, lead_id)
+         order by l.sequence for update of l",
+    )
+    .bind(leads.iter().map(|(tenant, _)| tenant.as_str()).collect::<Vec<_>>())
+    .bind(leads.iter().map(|(_, lead)| lead.0).collect::<Vec<_>>())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// What a list of leads is narrowed to.
 #[derive(Debug, Clone, Default, serde::Serialize)]
 pub(crate) struct Filter {
@@ -312,7 +326,7 @@ pub(crate) async fn set_closed(
     Ok(())
 }
 
-/// Lists the open leads of a member, locked, in order of their ids.
+/// Lists the open leads of a member, locked, in order of capture.
 pub(crate) async fn list_owned_for_update(
     tx: &mut PgConnection,
     tenant: &TenantId,
@@ -320,7 +334,7 @@ pub(crate) async fn list_owned_for_update(
 ) -> Result<Vec<Uuid>, DbError> {
     let leads = sqlx::query_scalar(
         "select lead_id from leads where tenant_id = $1 and owner = $2 and state in ('assigned', 'claimed', 'contacted')
-         order by lead_id for update",
+         order by sequence for update",
     )
     .bind(tenant.as_str())
     .bind(member.id())
