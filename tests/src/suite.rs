@@ -40,7 +40,7 @@ pub struct Suite {
     secrets: Secrets,
     leads: Channel,
     notifications: Channel,
-    #[expect(dead_code, reason = "kept until the services are dropped")]
+    /// Kept until the services are dropped.
     homes: Option<(TestDatabase, TestDatabase, TestRedis)>,
 }
 

@@ -4,7 +4,10 @@ create table shard_leases (
     owner uuid not null,
     fence bigint not null,
     expire_time timestamptz not null,
-    constraint shard_leases_key primary key (shard)
+    constraint shard_leases_key primary key (shard),
+    -- Makes the fence a key column: whoever holds the shard (for key share) keeps others from taking it over, not its
+    -- owner from renewing the lease.
+    constraint shard_leases_fence_key unique (shard, fence)
 );
 grant select, insert, update on shard_leases to reflex_worker;
 
@@ -22,7 +25,7 @@ create function hold_shard(wanted_shard text, held_fence bigint) returns bigint
     language plpgsql security definer set search_path = public, pg_temp
     as $$
 begin
-    perform 1 from shard_leases where shard = wanted_shard and fence = held_fence for share;
+    perform 1 from shard_leases where shard = wanted_shard and fence = held_fence for key share;
     if not found then
         raise exception 'shard % is no longer held with fence %', wanted_shard, held_fence using errcode = 'RF001';
     end if;
