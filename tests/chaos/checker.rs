@@ -144,7 +144,7 @@ fn leads_are_announced_once(facts: &Facts, report: &mut Report) {
     let mut wanted: HashMap<String, (&str, String)> = HashMap::new();
     for (event, assigned) in of_kind::<LeadAssigned>(&facts.events, "reflex.leads.v1.LeadAssigned") {
         *told.entry((&event.tenant, assigned.lead)).or_default() += 1;
-        wanted.insert(event.event_id.to_string(), (&event.tenant, assigned.owner));
+        wanted.insert(event.uuid.to_string(), (&event.tenant, assigned.owner));
     }
     for (tenant, lead) in &facts.leads {
         match told.get(&(tenant.as_str(), lead.name.clone())) {
@@ -154,7 +154,7 @@ fn leads_are_announced_once(facts: &Facts, report: &mut Report) {
         }
     }
     for (event, escalated) in of_kind::<LeadEscalated>(&facts.events, "reflex.leads.v1.LeadEscalated") {
-        wanted.insert(event.event_id.to_string(), (&event.tenant, escalated.recipient));
+        wanted.insert(event.uuid.to_string(), (&event.tenant, escalated.recipient));
     }
     let mut written = HashSet::new();
     for (tenant, message) in &facts.messages {
@@ -219,9 +219,9 @@ fn ladders_climb_once_and_stop(facts: &Facts, ledger: &Ledger, report: &mut Repo
     let called = ledger.calls();
     let mut taken: HashMap<&str, Vec<i16>> = HashMap::new();
     for step in &facts.steps {
-        taken.entry(&step.lead).or_default().push(step.step);
+        taken.entry(&step.lead).or_default().push(step.number);
         if step.after_call {
-            report.doubled(format!("step {} of {} came after the call", step.step, step.lead));
+            report.doubled(format!("step {} of {} came after the call", step.number, step.lead));
         }
     }
     report.steps = facts.steps.len();
@@ -272,15 +272,11 @@ fn nothing_is_left(facts: &Facts, report: &mut Report) {
     for letter in &facts.dead_letters {
         report.unfinished(format!("a dead letter: {letter}"));
     }
-    for event in facts
-        .events
-        .iter()
-        .filter(|event| !facts.applied.contains(&event.event_id))
-    {
-        report.unfinished(format!("{} {} was never applied", event.kind, event.event_id));
+    for event in facts.events.iter().filter(|event| !facts.applied.contains(&event.uuid)) {
+        report.unfinished(format!("{} {} was never applied", event.kind, event.uuid));
     }
     if facts.applied.len() > facts.events.len() {
-        let told: HashSet<_> = facts.events.iter().map(|event| event.event_id).collect();
+        let told: HashSet<_> = facts.events.iter().map(|event| event.uuid).collect();
         for event in facts.applied.iter().filter(|event| !told.contains(event)) {
             report.phantom(format!("{event} was applied, but nobody told it"));
         }

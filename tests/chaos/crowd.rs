@@ -101,7 +101,9 @@ impl Sender {
             match (way, part) {
                 (Way::Stream, _) => {
                     if self.repeat(|| self.stream(part)).await.is_some() {
-                        part.iter().for_each(|lead| self.ledger.lead(&lead.key, None));
+                        for lead in part {
+                            self.ledger.lead(&lead.key, None);
+                        }
                     }
                 }
                 (_, [lead]) => {
@@ -145,7 +147,7 @@ impl Sender {
             Ok(answer.follow_up.unwrap().name)
         };
         let Some(name) = self.repeat(record).await else { return };
-        if call.request_id.as_u128() % 3 == 0 {
+        if call.request_id.as_u128().is_multiple_of(3) {
             let again = self.repeat(record).await;
             if again.as_ref() != Some(&name) {
                 self.ledger

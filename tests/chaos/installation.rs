@@ -142,7 +142,7 @@ impl Installation {
             roles: vec![role],
             member: None,
         };
-        let token = minter.mint(&claims, Duration::from_secs(3600));
+        let token = minter.mint(&claims, Duration::from_hours(1));
         let channel = client::connect(&format!("http://127.0.0.1:{port}"), &self.tasks).unwrap();
         InterceptedService::new(channel, Authorized::with_token(&token).unwrap().for_tenant(tenant))
     }

@@ -1,4 +1,5 @@
-//! After a pause many steps of many ladders are due at once. The loops that take them do not stand in each other's way.
+//! After a pause many steps of many ladders are due at once. The loops that take them do not stand in each other's way, and
+//! each ladder is climbed from below.
 
 use std::sync::Arc;
 
@@ -11,6 +12,12 @@ use crate::scene::Scene;
 const LEADS: i64 = 60;
 /// Of the ladder that every tenant has.
 const STEPS: i64 = 3;
+/// Steps that are not in their place in the history of their lead.
+const OUT_OF_ORDER: &str = "
+    select count(*) from (
+        select detail, row_number() over (partition by lead_id order by entry_id) as place
+        from lead_history where kind = 'escalated') as steps
+    where not starts_with(detail, 'step ' || place || ' ')";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_loop_waits_for_another_one_that_waits_for_it() {
@@ -33,6 +40,11 @@ async fn no_loop_waits_for_another_one_that_waits_for_it() {
     })
     .await;
     assert_eq!(count(&scene.leads_database, timers).await, 0);
+    assert_eq!(
+        count(&scene.leads_database, OUT_OF_ORDER).await,
+        0,
+        "nobody is told before whoever comes first"
+    );
 
     // PostgreSQL counts what a connection went through when the connection ends.
     let Scene {

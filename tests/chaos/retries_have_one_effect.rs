@@ -154,6 +154,7 @@ fn all<T>(answers: Vec<Result<T, tonic::Status>>) -> Result<Vec<T>, String> {
     answers.into_iter().collect::<Result<_, _>>().map_err(text)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
 fn text(status: tonic::Status) -> String {
     status.to_string()
 }

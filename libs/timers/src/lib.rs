@@ -88,11 +88,27 @@ pub async fn cancel(tx: &mut PgConnection, tenant: &TenantId, kind: &str, key_pr
     Ok(cancelled.rows_affected())
 }
 
-/// Spreads timers over shards by what they are about.
+/// Spreads timers over shards by what they are about, the first two parts of the key: what is due about one lead fires in
+/// order, also when all of it is late.
 fn shard_of(key: &str) -> i16 {
-    let sum = key
+    let subject = key.match_indices('/').nth(1).map_or(key, |(end, _)| &key[..end]);
+    let sum = subject
         .bytes()
         .fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
     let shards = u32::from(TIMER_SHARDS.unsigned_abs());
     i16::try_from(sum % shards).expect("the remainder is below the count of shards")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_about_one_subject_shares_a_shard() {
+        let shard = shard_of("leads/0192/1");
+        assert!((2..9).all(|step| shard_of(&format!("leads/0192/{step}")) == shard));
+        let shards: std::collections::HashSet<i16> =
+            (0..50).map(|leave| shard_of(&format!("leaves/{leave}"))).collect();
+        assert_eq!(shards.len(), 2, "subjects are spread");
+    }
 }

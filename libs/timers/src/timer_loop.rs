@@ -36,7 +36,7 @@ pub trait Fire: Send + Sync + 'static {
     /// What can go wrong; must be free of personal data.
     type Error: std::error::Error + From<DbError> + Send;
 
-    /// Carries out the effects of due timers in the transaction that deletes them, earliest first.
+    /// Carries out the effects of due timers in the transaction that deletes them, earliest first, then by key.
     fn fire(&self, tx: &mut PgConnection, timers: &[Timer]) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Called after the effects are committed.
@@ -99,7 +99,8 @@ impl<F: Fire> TimerLoop<F> {
     /// Fires up to a batch of due timers and returns how many were due.
     async fn fire_due(&self, hold: &Hold) -> Result<usize, DbError> {
         let due: Vec<DueKey> = sqlx::query_as(
-            "select tenant_id, kind, key from timers where shard = $1 and due_time <= $2 order by due_time limit $3",
+            "select tenant_id, kind, key from timers where shard = $1 and due_time <= $2 order by due_time, key
+             limit $3",
         )
         .bind(hold.index())
         .bind(self.clock.now().to_sqlx())
@@ -143,7 +144,7 @@ impl<F: Fire> TimerLoop<F> {
         .fetch_all(&mut *tx)
         .await
         .map_err(DbError::from)?;
-        rows.sort_by_key(|row| row.due_time.to_jiff());
+        rows.sort_by(|a, b| (a.due_time.to_jiff(), &a.key).cmp(&(b.due_time.to_jiff(), &b.key)));
         let timers: Vec<Timer> = rows.into_iter().map(Timer::from).collect();
         if !timers.is_empty() {
             self.fire.fire(&mut tx, &timers).await?;

@@ -55,7 +55,8 @@ pub(super) struct Event {
     pub(super) id: i64,
     #[sqlx(rename = "tenant_id")]
     pub(super) tenant: String,
-    pub(super) event_id: Uuid,
+    #[sqlx(rename = "event_id")]
+    pub(super) uuid: Uuid,
     pub(super) kind: String,
     pub(super) subject: String,
     data: Vec<u8>,
@@ -76,7 +77,8 @@ pub(super) struct Inbox {
 #[derive(FromRow)]
 pub(super) struct Step {
     pub(super) lead: String,
-    pub(super) step: i16,
+    #[sqlx(rename = "step")]
+    pub(super) number: i16,
     pub(super) has_recipient: bool,
     pub(super) after_call: bool,
 }

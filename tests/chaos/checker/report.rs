@@ -51,7 +51,8 @@ impl Report {
         let lines = sorts
             .into_iter()
             .flat_map(|(sort, found)| found.iter().take(10).map(move |what| (sort, what)));
-        lines.map(|(sort, what)| format!("{sort}: {what}\n")).collect()
+        let lines: Vec<String> = lines.map(|(sort, what)| format!("{sort}: {what}")).collect();
+        lines.join("\n")
     }
 }
 

@@ -233,8 +233,8 @@ impl LeadTimers {
     }
 }
 
-/// Locks the leads of a batch before its effects lock them one by one: several steps of a ladder are due at once after a
-/// pause, spread over the shards, and two loops must not wait for each other.
+/// Locks the leads of a batch before its effects lock them one by one, in the order of their timers: two loops that lock
+/// several leads must not wait for each other.
 async fn lock_leads(tx: &mut PgConnection, timers: &[Timer]) -> Result<(), FireError> {
     let mut leads = Vec::with_capacity(timers.len());
     for timer in timers
