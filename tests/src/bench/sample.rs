@@ -56,7 +56,7 @@ mod tests {
         assert_eq!(ids.len(), leads.len());
         for lead in &leads {
             let size = lead.encoded_len();
-            assert!((200..=320).contains(&size), "{size} bytes: {lead:?}");
+            assert!((180..=320).contains(&size), "{size} bytes: {lead:?}");
         }
     }
 }
