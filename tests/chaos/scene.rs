@@ -24,6 +24,8 @@ use reflex_tests::suite::{Suite, Wire};
 use secrecy::ExposeSecret as _;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
+/// Those who read the stream of leads for notifications.
+pub(crate) const GROUP: &str = "notifications";
 /// The stream of leads.
 const STREAM: &str = "leads.v1";
 
@@ -146,7 +148,7 @@ impl Scene {
             .collect()
     }
 
-    /// Waits until everything in the streams is read and acknowledged.
+    /// Waits until notifications has read and acknowledged everything in the streams.
     pub(crate) async fn consumed(&self) {
         let mut redis = self.redis().await;
         for key in self.stream_keys() {
@@ -154,10 +156,8 @@ impl Scene {
                 let stream: StreamInfoStreamReply = redis.xinfo_stream(&key).await.unwrap();
                 let groups: StreamInfoGroupsReply = redis.xinfo_groups(&key).await.unwrap();
                 let done = |pending, last: &str| pending == 0 && last == stream.last_generated_id;
-                groups
-                    .groups
-                    .iter()
-                    .all(|group| done(group.pending, &group.last_delivered_id))
+                let group = groups.groups.iter().find(|group| group.name == GROUP).unwrap();
+                done(group.pending, &group.last_delivered_id)
             })
             .await;
         }
