@@ -151,7 +151,7 @@ impl Goal {
             Self::ChainSaturated => play(ground, &mut ChainSaturated::new(ground).await?, targets, pace).await,
             Self::Relay => play(ground, &mut RelayDrain::new(ground).await?, targets, pace).await,
             Self::Middleware => play(ground, &mut Middleware::new(ground).await?, targets, pace).await,
-            Self::Rls => play(ground, &mut RowSecurity::new(ground).await?, targets, pace).await,
+            Self::Rls => play(ground, &mut RowSecurity::new(ground)?, targets, pace).await,
         }
     }
 

@@ -37,7 +37,7 @@ use super::floor;
 use crate::suite::{Suite, Wire};
 
 /// How long the services may take to work off what a round left.
-const REST_LIMIT: Duration = Duration::from_secs(120);
+const REST_LIMIT: Duration = Duration::from_mins(2);
 /// Database of the bare loops.
 const FLOOR: &str = "reflex_bench";
 /// Streams the services write to.

@@ -30,17 +30,14 @@ impl Caller for Write {
     async fn call(&mut self) -> anyhow::Result<()> {
         let lead = sample::lead(&self.source, self.number);
         self.number += IN_FLIGHT;
-        match &self.tenants {
-            Some(tenants) => {
-                let mut tx = self.database.begin("bench_rls", tenants).await?;
-                insert_both(&mut tx, SystemIds.next(), &lead).await?;
-                tx.commit().await?;
-            }
-            None => {
-                let mut tx = self.database.app.begin().await?;
-                insert_both(&mut tx, SystemIds.next(), &lead).await?;
-                tx.commit().await?;
-            }
+        if let Some(tenants) = &self.tenants {
+            let mut tx = self.database.begin("bench_rls", tenants).await?;
+            insert_both(&mut tx, SystemIds.next(), &lead).await?;
+            tx.commit().await?;
+        } else {
+            let mut tx = self.database.app.begin().await?;
+            insert_both(&mut tx, SystemIds.next(), &lead).await?;
+            tx.commit().await?;
         }
         Ok(())
     }
@@ -55,7 +52,7 @@ pub(super) struct RowSecurity<'a> {
 }
 
 impl<'a> RowSecurity<'a> {
-    pub(super) async fn new(ground: &'a Ground) -> anyhow::Result<Self> {
+    pub(super) fn new(ground: &'a Ground) -> anyhow::Result<Self> {
         Ok(Self {
             ground,
             bare: database(ground, BARE)?,

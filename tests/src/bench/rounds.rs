@@ -65,12 +65,11 @@ async fn one_round(
         ground.rest().await?;
     }
     let ours = contest.ours(span).await.context("ours")?;
-    let limit = match limit {
-        Some(limit) => limit,
-        None => {
-            ground.rest().await?;
-            contest.limit(span).await.context("the limit")?
-        }
+    let limit = if let Some(limit) = limit {
+        limit
+    } else {
+        ground.rest().await?;
+        contest.limit(span).await.context("the limit")?
     };
     Ok(Round { limit, ours })
 }

@@ -127,7 +127,7 @@ pub fn table(verdicts: &[Verdict]) -> String {
             (Bound::AtMost(_), _) => ("<=", "us"),
         };
         let milliseconds = |micros: u64| format!("{}.{:02}", micros / 1_000, micros % 1_000 / 10);
-        table += &format!(
+        let row = format!(
             "{:<24} {:>10} {:>10} {:>7.2} {:>15} {:>8} {:>8} {:>9} {:>9} {:>6}  {}\n",
             verdict.goal,
             format!("{:.0}{unit}", verdict.limit),
@@ -141,6 +141,7 @@ pub fn table(verdicts: &[Verdict]) -> String {
             verdict.errors,
             if verdict.pass { "reached" } else { "MISSED" },
         );
+        table.push_str(&row);
     }
     table
 }
