@@ -236,7 +236,7 @@ impl Relay {
             .await?;
         self.pending.record(pending, &[]);
         for shard in 0..STREAM_SHARDS {
-            trim::at_slowest_group(connection, &self.redis.stream_key(self.stream, shard)).await?;
+            trim::at_slowest_group(connection, &self.redis.stream_key(self.stream, shard), self.retention).await?;
         }
         sqlx::query(
             "delete from outbox where id in (
