@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::{
     AsyncCommands, RedisResult,
-    aio::ConnectionManager,
+    aio::MultiplexedConnection,
     streams::{StreamInfoGroupsReply, StreamPendingReply},
 };
 
@@ -14,7 +14,7 @@ use redis::{
 /// # Errors
 /// When Redis is away.
 pub(crate) async fn at_slowest_group(
-    connection: &mut ConnectionManager,
+    connection: &mut MultiplexedConnection,
     key: &str,
     retention: Duration,
 ) -> RedisResult<()> {
@@ -41,7 +41,7 @@ pub(crate) async fn at_slowest_group(
     trim_before(connection, key, oldest_needed.unwrap_or_default()).await
 }
 
-async fn trim_before(connection: &mut ConnectionManager, key: &str, oldest: (u64, u64)) -> RedisResult<()> {
+async fn trim_before(connection: &mut MultiplexedConnection, key: &str, oldest: (u64, u64)) -> RedisResult<()> {
     let (milliseconds, sequence) = oldest;
     if milliseconds == 0 {
         return Ok(());
