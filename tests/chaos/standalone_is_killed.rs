@@ -13,6 +13,7 @@ use reflex_proto::leads::v1::{
 };
 use reflex_rpc::identity::Role;
 use reflex_tenancy::TenantId;
+use tonic::Code;
 
 use crate::{
     checker,
@@ -216,8 +217,9 @@ async fn put_member(installation: &Installation, tenant: &TenantId, member: &Mem
         member: Some(member.clone()),
         ..PutMemberRequest::default()
     };
-    DirectoryServiceClient::new(installation.leads(tenant, Role::Admin))
-        .put_member(put)
-        .await
-        .unwrap();
+    let mut directory = DirectoryServiceClient::new(installation.leads(tenant, Role::Admin));
+    // A database that has just come up may be slow to let everybody in.
+    while let Err(status) = directory.put_member(put.clone()).await {
+        assert_eq!(status.code(), Code::Unavailable, "{status}");
+    }
 }

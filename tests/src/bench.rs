@@ -1,8 +1,8 @@
 //! Measures the goals: what Reflex does beside a bare loop that does the same on the same servers in the same run.
 //!
-//! Times mean little on a shared machine; ratios taken side by side do. Reading order: [`rounds`] (the protocol),
-//! [`verdict`] (what is made of it), [`ground`] (what both sides stand on), `floor` (the bare loops), then one file a
-//! family of goals.
+//! Times mean little on a shared machine; ratios taken side by side do. Reading order: `rounds` (the protocol),
+//! `verdict` (what is made of it), `ground` (what both sides stand on), `floor` (the bare loops), `services`, then one
+//! file a family of goals.
 
 mod arrivals;
 mod chain;
@@ -17,6 +17,7 @@ mod relay;
 mod rls;
 mod rounds;
 mod sample;
+mod services;
 mod verdict;
 
 use std::time::Duration;
@@ -84,7 +85,7 @@ pub async fn run(
         ..TelemetryConfig::default()
     };
     let telemetry = telemetry::start("reflex-bench", &config)?;
-    eprintln!("starting PostgreSQL, Redis and the services");
+    eprintln!("starting PostgreSQL and Redis");
     let ground = Ground::prepare().await?;
     let pace = if options.quick {
         Pace {
@@ -106,7 +107,6 @@ pub async fn run(
         verdicts = measure_all(&ground, goals, pace, &mut told) => verdicts,
         interrupted = tokio::signal::ctrl_c() => Err(interrupted.map_or_else(Into::into, |()| anyhow!("interrupted"))),
     };
-    // Also after a failure: the services must not outlive the servers they stand on.
     ground.leave().await;
     telemetry.shutdown().await;
     outcome
@@ -139,19 +139,19 @@ async fn measure_all(
 impl Goal {
     async fn measure(self, ground: &Ground, targets: &[Target], pace: Pace) -> anyhow::Result<Vec<Round>> {
         match self {
-            Self::LeadCapture => play(ground, &mut LeadCapture::crowded(ground).await?, targets, pace).await,
-            Self::LeadCaptureAlone => play(ground, &mut LeadCapture::alone(ground).await?, targets, pace).await,
-            Self::LeadRouted => play(ground, &mut LeadRouted::new(ground).await?, targets, pace).await,
+            Self::LeadCapture => play(ground, LeadCapture::crowded(ground).await?, targets, pace).await,
+            Self::LeadCaptureAlone => play(ground, LeadCapture::alone(ground).await?, targets, pace).await,
+            Self::LeadRouted => play(ground, LeadRouted::start(ground).await?, targets, pace).await,
             Self::CaptureToNotified => {
                 // At 50 a second, five seconds give each round's p99 something to stand on.
                 let span = pace.span * 5 / 3;
                 let pace = Pace { span, ..pace };
-                play(ground, &mut CaptureToNotified::new(ground).await?, targets, pace).await
+                play(ground, CaptureToNotified::start(ground).await?, targets, pace).await
             }
-            Self::ChainSaturated => play(ground, &mut ChainSaturated::new(ground).await?, targets, pace).await,
-            Self::Relay => play(ground, &mut RelayDrain::new(ground).await?, targets, pace).await,
-            Self::Middleware => play(ground, &mut Middleware::new(ground).await?, targets, pace).await,
-            Self::Rls => play(ground, &mut RowSecurity::new(ground)?, targets, pace).await,
+            Self::ChainSaturated => play(ground, ChainSaturated::start(ground).await?, targets, pace).await,
+            Self::Relay => play(ground, RelayDrain::start(ground).await?, targets, pace).await,
+            Self::Middleware => play(ground, Middleware::start(ground).await?, targets, pace).await,
+            Self::Rls => play(ground, RowSecurity::new(ground)?, targets, pace).await,
         }
     }
 

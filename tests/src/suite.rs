@@ -196,57 +196,64 @@ impl Suite {
     /// # Panics
     /// When a call fails.
     pub async fn set_up(&self, tenant: &TenantId, members: &[&str], capacity: i32) {
-        let wire = self.leads(tenant, Role::Admin, None);
-        let mut directory = DirectoryServiceClient::new(wire.clone());
-        let boss = "members/boss";
-        let team = Team {
-            name: "teams/sales".into(),
-            display_name: "销售一部".into(),
-            supervisor: boss.into(),
-            director: boss.into(),
-            ..Team::default()
+        set_up(self.leads(tenant, Role::Admin, None), members, capacity).await;
+    }
+}
+
+/// Makes a team like [`Suite::set_up`], for the tenant of a wire to leads that may do everything.
+///
+/// # Panics
+/// When a call fails.
+pub async fn set_up(wire: Wire, members: &[&str], capacity: i32) {
+    let mut directory = DirectoryServiceClient::new(wire.clone());
+    let boss = "members/boss";
+    let team = Team {
+        name: "teams/sales".into(),
+        display_name: "销售一部".into(),
+        supervisor: boss.into(),
+        director: boss.into(),
+        ..Team::default()
+    };
+    let request_id = SystemIds.next().to_string();
+    directory
+        .put_team(PutTeamRequest {
+            team: Some(team),
+            request_id,
+        })
+        .await
+        .expect("a team");
+    let roles = members.iter().map(|name| (*name, member::Role::Sales, capacity));
+    for (name, role, capacity) in roles.chain([(boss, member::Role::Supervisor, 0)]) {
+        let member = Member {
+            name: name.into(),
+            display_name: name.trim_start_matches("members/").into(),
+            team: "teams/sales".into(),
+            role: role.into(),
+            capacity,
+            active: true,
+            ..Member::default()
         };
         let request_id = SystemIds.next().to_string();
         directory
-            .put_team(PutTeamRequest {
-                team: Some(team),
+            .put_member(PutMemberRequest {
+                member: Some(member),
                 request_id,
             })
             .await
-            .expect("a team");
-        let roles = members.iter().map(|name| (*name, member::Role::Sales, capacity));
-        for (name, role, capacity) in roles.chain([(boss, member::Role::Supervisor, 0)]) {
-            let member = Member {
-                name: name.into(),
-                display_name: name.trim_start_matches("members/").into(),
-                team: "teams/sales".into(),
-                role: role.into(),
-                capacity,
-                active: true,
-                ..Member::default()
-            };
-            let request_id = SystemIds.next().to_string();
-            directory
-                .put_member(PutMemberRequest {
-                    member: Some(member),
-                    request_id,
-                })
-                .await
-                .expect("a member");
-        }
-        let policy = RoutingPolicy {
-            default_team: "teams/sales".into(),
-            ..RoutingPolicy::default()
-        };
-        let request_id = SystemIds.next().to_string();
-        RoutingServiceClient::new(wire)
-            .put_routing_policy(PutRoutingPolicyRequest {
-                policy: Some(policy),
-                request_id,
-            })
-            .await
-            .expect("a policy");
+            .expect("a member");
     }
+    let policy = RoutingPolicy {
+        default_team: "teams/sales".into(),
+        ..RoutingPolicy::default()
+    };
+    let request_id = SystemIds.next().to_string();
+    RoutingServiceClient::new(wire)
+        .put_routing_policy(PutRoutingPolicyRequest {
+            policy: Some(policy),
+            request_id,
+        })
+        .await
+        .expect("a policy");
 }
 
 fn database(test: &TestDatabase) -> DatabaseConfig {

@@ -1,10 +1,17 @@
 //! Applies the events of a stream, in order per subject, each once.
 //!
 //! A shard has one worker at a time, fenced by its lease. The group has one consumer name a shard, so whoever takes the
-//! shard over finds what its predecessor had not acknowledged under the same name, before anything new.
+//! shard over finds what its predecessor had not acknowledged under the same name, before anything new. What the shards
+//! of one process read is applied together, in one transaction that holds them all.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use jiff::Timestamp;
 use opentelemetry::{
     KeyValue,
     metrics::{Counter, Histogram},
@@ -18,9 +25,10 @@ use reflex_pg::{
     Database, DbError,
     lease::{Hold, ShardWorker},
 };
-use reflex_runtime::{clock::SharedClock, telemetry};
+use reflex_runtime::{clock::SharedClock, pace::Pace, telemetry};
 use reflex_tenancy::TenantSet;
 use sqlx::PgConnection;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{Span, error, info, info_span, warn};
 use uuid::Uuid;
@@ -31,6 +39,8 @@ use crate::{Envelope, dead_letters, redis_client::Redis, trace};
 const BATCH: usize = 500;
 /// How long a read waits for something new, in milliseconds.
 const BLOCK_MILLISECONDS: usize = 1_000;
+/// Transactions that apply events start so far apart when there is much to apply.
+const GAP: Duration = Duration::from_millis(3);
 /// How often a handler may refuse an event before it becomes a dead letter.
 const ATTEMPTS: i32 = 3;
 /// The one consumer of a shard in its group.
@@ -65,25 +75,37 @@ impl From<sqlx::Error> for HandlerError {
 
 /// What a service does with the events it listens to.
 pub trait Handler: Send + Sync + 'static {
-    /// Applies events, in stream order, in the transaction that also remembers them as applied. Called again with
-    /// single events when a batch failed; events of kinds it does not know are to be passed over.
+    /// What is left to do once the effects are committed.
+    type After: Send;
+
+    /// Returns whether events of a kind mean anything here; others are passed over.
+    fn wants(&self, kind: &str) -> bool;
+
+    /// Applies events, those of a shard in stream order, in the transaction that also remembers them as applied. Called
+    /// again with single events when a batch failed.
     fn apply(
         &self,
         tx: &mut PgConnection,
         events: &[Envelope],
-    ) -> impl Future<Output = Result<(), HandlerError>> + Send;
+    ) -> impl Future<Output = Result<Self::After, HandlerError>> + Send;
 
-    /// Called after a batch is committed, for example to wake a loop.
-    fn applied(&self) {}
+    /// Called after a batch is committed, for example to wake a loop; may be missed when the process dies.
+    fn applied(&self, after: Self::After);
 }
 
 impl<H: Handler> Handler for Arc<H> {
-    async fn apply(&self, tx: &mut PgConnection, events: &[Envelope]) -> Result<(), HandlerError> {
+    type After = H::After;
+
+    fn wants(&self, kind: &str) -> bool {
+        (**self).wants(kind)
+    }
+
+    async fn apply(&self, tx: &mut PgConnection, events: &[Envelope]) -> Result<H::After, HandlerError> {
         (**self).apply(tx, events).await
     }
 
-    fn applied(&self) {
-        (**self).applied();
+    fn applied(&self, after: H::After) {
+        (**self).applied(after);
     }
 }
 
@@ -95,8 +117,17 @@ pub struct Consumer<H> {
     group: &'static str,
     handler: H,
     clock: SharedClock,
+    read: Mutex<Vec<Batch>>,
+    turn: tokio::sync::Mutex<Pace>,
     lag: Histogram<f64>,
     outcomes: Counter<u64>,
+}
+
+/// Events of one shard that wait to be applied, and who waits for that.
+struct Batch {
+    hold: Hold,
+    events: Vec<Envelope>,
+    answer: oneshot::Sender<Result<(), DbError>>,
 }
 
 /// An entry as read: its id in the stream, and the envelope if it is one.
@@ -129,6 +160,8 @@ impl<H: Handler> Consumer<H> {
             group,
             handler,
             clock,
+            read: Mutex::default(),
+            turn: tokio::sync::Mutex::new(Pace::new(GAP)),
             lag,
             outcomes,
         }
@@ -204,7 +237,8 @@ impl<H: Handler> Consumer<H> {
         let mut events = Vec::with_capacity(entries.len());
         for (id, entry) in entries {
             match entry {
-                Ok(event) => events.push(event.clone()),
+                Ok(event) if self.handler.wants(&event.kind) => events.push(event.clone()),
+                Ok(_) => self.count("passed_over", 1),
                 // Nothing in it says whose it is: there is no tenant to file it under, so it is only counted and told.
                 Err(reason) => {
                     error!(
@@ -222,29 +256,79 @@ impl<H: Handler> Consumer<H> {
         }
         // Open until the batch is committed; what the handler does for an event hangs below the event's own span.
         let _spans: Vec<Span> = events.iter_mut().filter_map(open_span).collect();
-        match self.apply_batch(hold, &events).await {
-            Ok(()) => {}
-            Err(error) if error.is_transient() => return Err(as_database_error(error)),
-            Err(error) => {
-                warn!(stream = self.stream, %error, "a batch was refused, its events are applied one by one");
-                for event in &events {
-                    self.apply_single(hold, event).await?;
-                }
-            }
-        }
-        self.handler.applied();
+        let times: Vec<Timestamp> = events.iter().map(|event| event.time).collect();
+        self.apply_together(hold, events).await?;
         let now = self.clock.now();
-        for event in &events {
-            let lag = now.duration_since(event.time).as_secs_f64().max(0.0);
+        for time in &times {
+            let lag = now.duration_since(*time).as_secs_f64().max(0.0);
             self.lag.record(lag, &[KeyValue::new("stream", self.stream)]);
         }
-        self.count("applied", events.len() as u64);
+        self.count("applied", times.len() as u64);
         Ok(())
     }
 
-    async fn apply_batch(&self, hold: &Hold, events: &[Envelope]) -> Result<(), HandlerError> {
+    /// Applies a shard's events together with what other shards of this process have read meanwhile: whoever has the turn
+    /// works off what all of them brought.
+    async fn apply_together(&self, hold: &Hold, events: Vec<Envelope>) -> Result<(), DbError> {
+        let (answer, answered) = oneshot::channel();
+        let hold = hold.clone();
+        self.waiting().push(Batch { hold, events, answer });
+        let mut pace = self.turn.lock().await;
+        if !self.waiting().is_empty() {
+            pace.next().await;
+            let batches = mem::take(&mut *self.waiting());
+            self.work_off(batches).await;
+        }
+        drop(pace);
+        // Who worked our batch off was stopped amidst: it is read again.
+        answered
+            .await
+            .unwrap_or(Err(DbError::Unavailable(sqlx::Error::WorkerCrashed)))
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Batch>> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn work_off(&self, batches: Vec<Batch>) {
+        if batches.len() > 1 {
+            let holds: Vec<&Hold> = batches.iter().map(|batch| &batch.hold).collect();
+            let events: Vec<Envelope> = batches.iter().flat_map(|batch| &batch.events).cloned().collect();
+            if self.apply_batch(&holds, &events).await.is_ok() {
+                for batch in batches {
+                    // A worker that was stopped meanwhile does not need its answer.
+                    drop(batch.answer.send(Ok(())));
+                }
+                return;
+            }
+        }
+        // Alone, or not all of them could be applied: each shard's batch stands for itself.
+        for batch in batches {
+            drop(
+                batch
+                    .answer
+                    .send(self.apply_one_shard(&batch.hold, &batch.events).await),
+            );
+        }
+    }
+
+    async fn apply_one_shard(&self, hold: &Hold, events: &[Envelope]) -> Result<(), DbError> {
+        match self.apply_batch(&[hold], events).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.is_transient() => Err(as_database_error(error)),
+            Err(error) => {
+                warn!(stream = self.stream, %error, "a batch was refused, its events are applied one by one");
+                for event in events {
+                    self.apply_single(hold, event).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn apply_batch(&self, holds: &[&Hold], events: &[Envelope]) -> Result<(), HandlerError> {
         let tenants: TenantSet = events.iter().map(|event| event.tenant.clone()).collect();
-        let mut tx = self.database.begin_held("apply_events", &tenants, hold).await?;
+        let mut tx = self.database.begin_held("apply_events", &tenants, holds).await?;
         let new = remember(&mut tx, events).await?;
         // A duplicate within one batch is told apart here, as the inbox row is the same.
         let mut seen = HashSet::new();
@@ -253,17 +337,21 @@ impl<H: Handler> Consumer<H> {
             .filter(|event| new.contains(&event.id) && seen.insert(event.id))
             .cloned()
             .collect();
-        if !fresh.is_empty() {
-            self.handler.apply(&mut tx, &fresh).await?;
-        }
+        let after = match fresh.as_slice() {
+            [] => None,
+            fresh => Some(self.handler.apply(&mut tx, fresh).await?),
+        };
         tx.commit().await?;
+        if let Some(after) = after {
+            self.handler.applied(after);
+        }
         Ok(())
     }
 
     async fn apply_single(&self, hold: &Hold, event: &Envelope) -> Result<(), DbError> {
         let mut attempts = 0;
         loop {
-            match self.apply_batch(hold, std::slice::from_ref(event)).await {
+            match self.apply_batch(&[hold], std::slice::from_ref(event)).await {
                 Ok(()) => return Ok(()),
                 Err(error) if error.is_transient() => return Err(as_database_error(error)),
                 Err(error) => {
@@ -286,7 +374,7 @@ impl<H: Handler> Consumer<H> {
         error!(stream = self.stream, event = %event.id, kind = event.kind, %reason, "an event became a dead letter");
         let mut tx = self
             .database
-            .begin_held("give_up_event", &TenantSet::one(&event.tenant), hold)
+            .begin_held("give_up_event", &TenantSet::one(&event.tenant), &[hold])
             .await?;
         remember(&mut tx, std::slice::from_ref(event)).await?;
         dead_letters::bury(&mut tx, event, &reason.to_string(), attempts).await?;

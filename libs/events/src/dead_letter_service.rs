@@ -64,13 +64,13 @@ impl<H: Handler> DeadLetters<H> {
         let found = dead_letters::find(&mut tx, tenant, id).await.map_err(refused)?;
         let letter = found.ok_or_else(|| status::not_found(&request.name))?;
         match dead_letters::replay(&mut tx, &self.handler, &letter).await {
-            Ok(()) => {
+            Ok(after) => {
                 claim
                     .answer(&mut tx, &ReplayDeadLetterResponse {})
                     .await
                     .map_err(refused)?;
                 tx.commit().await.map_err(refused)?;
-                self.handler.applied();
+                self.handler.applied(after);
                 Ok(())
             }
             Err(HandlerError::Database(error @ (DbError::Unavailable(_) | DbError::Conflict(_)))) => {

@@ -125,10 +125,14 @@ pub async fn find(tx: &mut PgConnection, tenant: &TenantId, event: Uuid) -> Resu
 ///
 /// # Errors
 /// The handler's; the transaction must then be rolled back and the new reason written with [`bury`].
-pub async fn replay(tx: &mut PgConnection, handler: &impl Handler, letter: &DeadLetter) -> Result<(), HandlerError> {
-    handler.apply(tx, std::slice::from_ref(&letter.event)).await?;
+pub async fn replay<H: Handler>(
+    tx: &mut PgConnection,
+    handler: &H,
+    letter: &DeadLetter,
+) -> Result<H::After, HandlerError> {
+    let after = handler.apply(tx, std::slice::from_ref(&letter.event)).await?;
     remove(tx, &letter.event.tenant, letter.event.id).await?;
-    Ok(())
+    Ok(after)
 }
 
 /// Removes a dead letter and returns whether it was there.

@@ -17,12 +17,19 @@ use uuid::Uuid;
 
 const STREAM: &str = "test.v1";
 const KIND: &str = "reflex.test.v1.Happened";
+const IGNORED: &str = "reflex.test.v1.Ignored";
 const POISON: &str = "reflex.test.v1.Poison";
 
 /// Writes each event as an effect; refuses poison.
 struct Effects;
 
 impl Handler for Effects {
+    type After = ();
+
+    fn wants(&self, kind: &str) -> bool {
+        kind != IGNORED
+    }
+
     async fn apply(&self, tx: &mut PgConnection, events: &[Envelope]) -> Result<(), HandlerError> {
         for event in events {
             if event.kind == POISON {
@@ -37,6 +44,8 @@ impl Handler for Effects {
         }
         Ok(())
     }
+
+    fn applied(&self, (): ()) {}
 }
 
 struct World {
@@ -173,6 +182,24 @@ impl World {
             .unwrap();
     }
 
+    async fn until_all_acknowledged(&self) {
+        eventually("nothing waits for acknowledgement", async || {
+            let mut waiting = 0;
+            for shard in 0..STREAM_SHARDS {
+                let key = self.redis.stream_key(STREAM, shard);
+                let pending: redis::streams::StreamPendingReply = redis::cmd("XPENDING")
+                    .arg(key)
+                    .arg("effects")
+                    .query_async(&mut self.raw.clone())
+                    .await
+                    .unwrap();
+                waiting += pending.count();
+            }
+            waiting == 0
+        })
+        .await;
+    }
+
     async fn stop(self) {
         self.stop.cancel();
         self.owner.close().await;
@@ -291,6 +318,23 @@ async fn poison_is_put_aside_and_the_stream_goes_on() {
         .await
         .unwrap();
     assert_eq!(letters, [(poison[0], "cannot be applied".to_owned(), 3)]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn kinds_nobody_wants_are_passed_over() {
+    let world = World::start().await;
+    world.consume();
+    world.tell("leads/1", IGNORED, 0..3).await;
+    let wanted = world.tell("leads/1", KIND, 3..4).await;
+    world.until_effects(1).await;
+    assert_eq!(world.effects().await[0].0, wanted[0]);
+    world.until_all_acknowledged().await;
+    let remembered: i64 = sqlx::query_scalar("select count(*) from inbox")
+        .fetch_one(&world.owner)
+        .await
+        .unwrap();
+    assert_eq!(remembered, 1, "what is passed over leaves nothing behind");
     world.stop().await;
 }
 

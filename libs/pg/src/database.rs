@@ -1,6 +1,7 @@
 //! Pools of one service's database, and transactions that are bound to tenants from their first statement on.
 
 use std::{
+    fmt::Write as _,
     ops::{Deref, DerefMut},
     str::FromStr,
     time::{Duration, Instant},
@@ -12,11 +13,13 @@ use reflex_tenancy::TenantSet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sqlx::{
-    AssertSqlSafe, PgConnection, PgPool, Postgres,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    AssertSqlSafe, PgConnection, PgPool, Postgres, SqlSafeStr,
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgPoolOptions, PgTransactionManager},
 };
+use sqlx_core::transaction::TransactionManager;
 
-use crate::{DbError, lease::Hold};
+use crate::{DbError, kept::Kept, lease::Hold};
 
 /// Where a service's database is, by role.
 #[derive(Debug, Clone, Deserialize)]
@@ -39,6 +42,8 @@ pub struct Database {
     pub app: PgPool,
     /// For finding work across tenants; sees queue tables only.
     pub worker: PgPool,
+    kept_app: Kept,
+    kept_worker: Kept,
     durations: Histogram<f64>,
 }
 
@@ -48,9 +53,13 @@ impl Database {
     /// # Errors
     /// When a URL cannot be parsed.
     pub fn connect(config: &DatabaseConfig) -> Result<Self, DbError> {
+        let app = pool(&config.app_url, config.max_connections)?;
+        let worker = pool(&config.worker_url, (config.max_connections / 4).max(4))?;
         Ok(Self {
-            app: pool(&config.app_url, config.max_connections)?,
-            worker: pool(&config.worker_url, (config.max_connections / 4).max(4))?,
+            kept_app: Kept::new(app.clone()),
+            kept_worker: Kept::new(worker.clone()),
+            app,
+            worker,
             durations: telemetry::meter()
                 .f64_histogram("db.transaction.duration")
                 .with_unit("s")
@@ -65,28 +74,32 @@ impl Database {
     /// [`DbError::Unavailable`] when the database is away.
     pub async fn begin(&self, name: &'static str, tenants: &TenantSet) -> Result<Transaction, DbError> {
         let tenants = tenants.joined();
-        let statements = format!("select set_config('reflex.tenants', '{tenants}', true); begin");
-        self.begin_with(name, &self.app, statements).await
+        let statements = format!("begin; set local reflex.tenants = '{tenants}'");
+        self.begin_with(name, &self.kept_app, statements).await
     }
 
-    /// Begins a transaction like [`Database::begin`] and holds a shard in the same round trip.
+    /// Begins a transaction like [`Database::begin`] and holds shards in the same round trip.
     ///
     /// # Errors
-    /// [`DbError::LeaseLost`] when another worker took the shard over.
+    /// [`DbError::LeaseLost`] when another worker took one of the shards over.
     pub async fn begin_held(
         &self,
         name: &'static str,
         tenants: &TenantSet,
-        hold: &Hold,
+        holds: &[&Hold],
     ) -> Result<Transaction, DbError> {
         let tenants = tenants.joined();
-        let (shard, fence) = (hold.shard(), hold.fence());
-        let statements =
-            format!("select set_config('reflex.tenants', '{tenants}', true), hold_shard('{shard}', {fence}); begin");
-        self.begin_with(name, &self.app, statements).await
+        let mut statements = format!("select set_config('reflex.tenants', '{tenants}', true)");
+        for hold in holds {
+            write!(statements, ", hold_shard('{}', {})", hold.shard(), hold.fence()).expect("text can be written");
+        }
+        statements.push_str("; begin");
+        self.begin_with(name, &self.kept_app, statements).await
     }
 
-    /// Begins a transaction of the worker role that holds a shard; it sees queue tables of all tenants.
+    /// Begins a transaction of the worker role that takes work from the queue tables of all tenants and holds a shard.
+    /// Its commit does not wait for the disk, so only what may be done again belongs into it: after a crash of the
+    /// database the work may be there once more.
     ///
     /// # Errors
     /// [`DbError::LeaseLost`] when another worker took the shard over.
@@ -94,8 +107,8 @@ impl Database {
         let (shard, fence) = (hold.shard(), hold.fence());
         self.begin_with(
             name,
-            &self.worker,
-            format!("select hold_shard('{shard}', {fence}); begin"),
+            &self.kept_worker,
+            format!("select hold_shard('{shard}', {fence}), set_config('synchronous_commit', 'off', true); begin"),
         )
         .await
     }
@@ -103,22 +116,26 @@ impl Database {
     /// The statements before `begin` run in the implicit transaction that `begin` then turns into an explicit one: what
     /// they set and lock lasts until the commit, and if one fails the connection is idle again, not stuck in an aborted
     /// transaction. Nothing in the text comes from outside: tenant ids and shard names have a closed alphabet.
-    async fn begin_with(&self, name: &'static str, pool: &PgPool, statements: String) -> Result<Transaction, DbError> {
+    async fn begin_with(&self, name: &'static str, kept: &Kept, statements: String) -> Result<Transaction, DbError> {
         let started = Instant::now();
-        let inner = pool.begin_with(AssertSqlSafe(statements)).await?;
-        Ok(Transaction {
-            inner,
+        let mut transaction = Transaction {
+            connection: Some(kept.take().await?),
+            kept: kept.clone(),
             name,
             started,
             durations: self.durations.clone(),
-        })
+        };
+        PgTransactionManager::begin(&mut transaction, Some(AssertSqlSafe(statements).into_sql_str())).await?;
+        Ok(transaction)
     }
 }
 
 /// A transaction with a name, rolled back unless committed.
 #[derive(Debug)]
 pub struct Transaction {
-    inner: sqlx::Transaction<'static, Postgres>,
+    /// None once committed.
+    connection: Option<PoolConnection<Postgres>>,
+    kept: Kept,
     name: &'static str,
     started: Instant,
     durations: Histogram<f64>,
@@ -129,8 +146,11 @@ impl Transaction {
     ///
     /// # Errors
     /// When the commit failed or its outcome is unknown; retry with the same request id.
-    pub async fn commit(self) -> Result<(), DbError> {
-        self.inner.commit().await?;
+    pub async fn commit(mut self) -> Result<(), DbError> {
+        PgTransactionManager::commit(&mut self).await?;
+        if let Some(connection) = self.connection.take() {
+            self.kept.keep(connection);
+        }
         self.durations.record(
             self.started.elapsed().as_secs_f64(),
             &[KeyValue::new("db.transaction.name", self.name)],
@@ -143,13 +163,26 @@ impl Deref for Transaction {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.inner
+        self.connection
+            .as_ref()
+            .expect("it is there until the commit, which takes the transaction")
     }
 }
 
 impl DerefMut for Transaction {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.inner
+        self.connection
+            .as_mut()
+            .expect("it is there until the commit, which takes the transaction")
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            // Sent when the pool looks whether the connection still lives.
+            PgTransactionManager::start_rollback(connection);
+        }
     }
 }
 
@@ -194,6 +227,9 @@ fn pool(url: &SecretString, max_connections: u32) -> Result<PgPool, DbError> {
             ("idle_in_transaction_session_timeout", "5s"),
             ("statement_timeout", "30s"),
             ("lock_timeout", "10s"),
+            // Every statement of a service goes by an index. A plan that was made while its tables were empty would read
+            // them whole, and is kept while they fill.
+            ("enable_seqscan", "off"),
         ])
         .statement_cache_capacity(256);
     Ok(PgPoolOptions::new()

@@ -139,9 +139,9 @@ impl<W: ShardWorker> Shards<W> {
         alive: &mut Option<PgConnection>,
         running: &mut HashMap<String, Running>,
     ) -> Result<(), DbError> {
-        self.show_alive(alive).await?;
-        let members = self.join().await?;
-        self.renew(running).await?;
+        let connection = self.show_alive(alive).await?;
+        let members = self.join(connection).await?;
+        self.renew(connection, running).await?;
 
         let part = usize::try_from(self.count).unwrap_or_default().div_ceil(members.max(1));
         while running.len() > part {
@@ -161,22 +161,24 @@ impl<W: ShardWorker> Shards<W> {
 
     /// Holds the advisory lock of our own id on a connection of its own, as long as the process lives. Shared, because
     /// every group of shards of the process holds it.
-    async fn show_alive(&self, alive: &mut Option<PgConnection>) -> Result<(), DbError> {
-        if let Some(connection) = alive {
-            connection.ping().await?;
-            return Ok(());
+    ///
+    /// Leases are renewed over this connection, too, without waiting for the disk: a crash of PostgreSQL that undoes a
+    /// renewal ends every transaction as well. A shard is taken durably, so that no fence is ever given twice.
+    async fn show_alive<'a>(&self, alive: &'a mut Option<PgConnection>) -> Result<&'a mut PgConnection, DbError> {
+        if alive.is_none() {
+            let options = (*self.pool.connect_options()).clone();
+            let mut connection = PgConnection::connect_with(&options.options([("synchronous_commit", "off")])).await?;
+            sqlx::query("select pg_advisory_lock_shared(hashtextextended($1::text, 0))")
+                .bind(self.owner.to_string())
+                .execute(&mut connection)
+                .await?;
+            *alive = Some(connection);
         }
-        let mut connection = PgConnection::connect_with(&self.pool.connect_options()).await?;
-        sqlx::query("select pg_advisory_lock_shared(hashtextextended($1::text, 0))")
-            .bind(self.owner.to_string())
-            .execute(&mut connection)
-            .await?;
-        *alive = Some(connection);
-        Ok(())
+        Ok(alive.as_mut().expect("it was just made"))
     }
 
     /// Renews our membership and returns how many members the group has; forgets those whose process is gone.
-    async fn join(&self) -> Result<usize, DbError> {
+    async fn join(&self, connection: &mut PgConnection) -> Result<usize, DbError> {
         let members: i64 = sqlx::query_scalar(
             "with gone as (
                  delete from shard_members where shard_group = $1 and owner <> $2
@@ -191,7 +193,7 @@ impl<W: ShardWorker> Shards<W> {
         .bind(self.group)
         .bind(self.owner)
         .bind(LEASE.as_secs_f64())
-        .fetch_one(&self.pool)
+        .fetch_one(connection)
         .await?;
         Ok(usize::try_from(members).unwrap_or_default() + 1)
     }
@@ -206,7 +208,11 @@ impl<W: ShardWorker> Shards<W> {
     }
 
     /// Renews what runs; stops the workers of shards that others took, and forgets workers that ended.
-    async fn renew(&self, running: &mut HashMap<String, Running>) -> Result<(), DbError> {
+    async fn renew(
+        &self,
+        connection: &mut PgConnection,
+        running: &mut HashMap<String, Running>,
+    ) -> Result<(), DbError> {
         running.retain(|name, shard| {
             if shard.task.is_finished() {
                 debug!(shard = name, "the shard's worker ended");
@@ -228,7 +234,7 @@ impl<W: ShardWorker> Shards<W> {
         .bind(fences)
         .bind(self.owner)
         .bind(LEASE.as_secs_f64())
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *connection)
         .await?;
         running.retain(|name, shard| {
             let keep = kept.contains(name);

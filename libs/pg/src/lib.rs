@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod clock;
 pub mod database;
 pub mod error;
+mod kept;
 pub mod lease;
 pub mod migrate;
 pub mod once;

@@ -186,7 +186,7 @@ async fn replicas_share_shards_and_take_them_over() {
     let third = Replica::start(&db, 4);
     eventually("everything moved", async || third.running() == 4).await;
     let refused = db
-        .begin_held("late", &TenantSet::one(&tenant("a")), &old)
+        .begin_held("late", &TenantSet::one(&tenant("a")), &[&old])
         .await
         .unwrap_err();
     assert!(matches!(refused, DbError::LeaseLost), "{refused:?}");

@@ -128,7 +128,7 @@ impl<F: Fire> TimerLoop<F> {
 
     async fn fire_batch(&self, hold: &Hold, due: &[DueKey]) -> Result<(), F::Error> {
         let tenants: TenantSet = due.iter().map(|key| tenant(&key.tenant_id)).collect();
-        let mut tx = self.database.begin_held("fire_timers", &tenants, hold).await?;
+        let mut tx = self.database.begin_held("fire_timers", &tenants, &[hold]).await?;
         let now = self.clock.now();
         // Cancelled or put off in the meantime: not found here, and so not fired.
         let mut rows: Vec<Row> = sqlx::query_as(
@@ -163,7 +163,7 @@ impl<F: Fire> TimerLoop<F> {
     async fn put_off(&self, hold: &Hold, key: &DueKey, reason: &str) -> Result<(), DbError> {
         warn!(kind = key.kind, key = key.key, reason, "a timer failed and is put off");
         let tenants = TenantSet::one(&tenant(&key.tenant_id));
-        let mut tx = self.database.begin_held("put_off_timer", &tenants, hold).await?;
+        let mut tx = self.database.begin_held("put_off_timer", &tenants, &[hold]).await?;
         sqlx::query(
             "update timers set attempts = attempts + 1, last_error = $5, due_time = $4 +
                  least($6 * power(2, least(attempts, 20)), $7) * interval '1 second'

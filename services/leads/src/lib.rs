@@ -95,7 +95,6 @@ pub async fn serve(
             db: foundation.db.clone(),
             clock: environment.clock.clone(),
             ids: environment.ids.clone(),
-            relay: relay.clone(),
             intake: intake.clone(),
         },
     );

@@ -1,5 +1,7 @@
 //! What the service listens to (facts of leads) and what it tells.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use prost::Message;
 use reflex_events::{Envelope, Handler, HandlerError, NewEvent};
@@ -9,7 +11,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    app::notify::{Facts, Notifier},
+    app::{
+        notify::{Facts, Notifier},
+        watch_inbox::{NewItem, Watchers},
+    },
     domain::{
         message::{Class, DINGTALK, Notice, Value},
         template::Key,
@@ -31,54 +36,70 @@ pub struct LeadEvents {
     pub notifier: Notifier,
     /// Wakes the senders.
     pub sender_wake: Wake,
-    /// Wakes those who watch inboxes.
-    pub inbox_wake: Wake,
+    /// Those who watch inboxes.
+    pub watchers: Arc<Watchers>,
 }
 
 impl Handler for LeadEvents {
-    async fn apply(&self, tx: &mut PgConnection, events: &[Envelope]) -> Result<(), HandlerError> {
+    type After = Vec<NewItem>;
+
+    fn wants(&self, kind: &str) -> bool {
+        reader(kind).is_some()
+    }
+
+    async fn apply(&self, tx: &mut PgConnection, events: &[Envelope]) -> Result<Vec<NewItem>, HandlerError> {
         let mut facts = Facts::default();
         for event in events {
-            read(event, &mut facts)?;
+            if let Some(read) = reader(&event.kind) {
+                read(event, &mut facts)?;
+            }
         }
         Ok(self.notifier.notify(tx, facts).await?)
     }
 
-    fn applied(&self) {
+    fn applied(&self, items: Vec<NewItem>) {
         self.sender_wake.wake();
-        self.inbox_wake.wake();
+        self.watchers.hand(items);
     }
 }
 
-/// Reads one event; kinds that tell nobody anything are passed over.
-fn read(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
-    match event.kind.as_str() {
-        "reflex.leads.v1.MemberChanged" => {
-            let changed: leads::MemberChanged = event.decode()?;
-            let member = member(&changed.member)?;
-            let change = Change {
-                time: event.time,
-                display_name: changed.display_name,
-                team: changed.team,
-                mobile: changed.mobile,
-                locale: changed.locale,
-                active: changed.active,
-            };
-            facts.changes.push(((event.tenant.clone(), member), change));
-        }
-        "reflex.leads.v1.LeadAssigned" => facts.notices.push(lead_assigned(event)?),
-        "reflex.leads.v1.LeadEscalated" => facts.notices.push(lead_escalated(event)?),
-        "reflex.leads.v1.ClaimExpired" => facts.notices.extend(claim_expired(event)?),
-        "reflex.leads.v1.LeadFirstContacted" => {
-            let contacted: leads::LeadFirstContacted = event.decode()?;
-            facts.stops.push((event.tenant.clone(), contacted.lead));
-        }
-        _ => {}
-    }
+/// Adds what an event says to the facts of its batch.
+type Read = fn(&Envelope, &mut Facts) -> Result<(), HandlerError>;
+
+/// Finds how events of a kind are read; none for kinds that tell nobody anything.
+fn reader(kind: &str) -> Option<Read> {
+    Some(match kind {
+        "reflex.leads.v1.MemberChanged" => member_changed,
+        "reflex.leads.v1.LeadAssigned" => lead_assigned,
+        "reflex.leads.v1.LeadEscalated" => lead_escalated,
+        "reflex.leads.v1.ClaimExpired" => claim_expired,
+        "reflex.leads.v1.LeadFirstContacted" => lead_first_contacted,
+        _ => return None,
+    })
+}
+
+fn member_changed(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
+    let changed: leads::MemberChanged = event.decode()?;
+    let member = member(&changed.member)?;
+    let change = Change {
+        time: event.time,
+        display_name: changed.display_name,
+        team: changed.team,
+        mobile: changed.mobile,
+        locale: changed.locale,
+        active: changed.active,
+    };
+    facts.changes.push(((event.tenant.clone(), member), change));
     Ok(())
 }
 
-fn lead_assigned(event: &Envelope) -> Result<Notice, HandlerError> {
+fn lead_first_contacted(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
+    let contacted: leads::LeadFirstContacted = event.decode()?;
+    facts.stops.push((event.tenant.clone(), contacted.lead));
+    Ok(())
+}
+
+fn lead_assigned(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
     let lead: leads::LeadAssigned = event.decode()?;
     let recipient = member(&lead.owner)?;
     let values = vec![
@@ -92,7 +113,7 @@ fn lead_assigned(event: &Envelope) -> Result<Notice, HandlerError> {
         ("claim_due_time", Value::Time(lead.claim_due_time.and_then(instant))),
         ("contact_due_time", Value::Time(lead.contact_due_time.and_then(instant))),
     ];
-    Ok(Notice {
+    facts.notices.push(Notice {
         by_dingtalk: true,
         ..notice(
             event,
@@ -102,10 +123,11 @@ fn lead_assigned(event: &Envelope) -> Result<Notice, HandlerError> {
             Class::Assignment,
             values,
         )
-    })
+    });
+    Ok(())
 }
 
-fn lead_escalated(event: &Envelope) -> Result<Notice, HandlerError> {
+fn lead_escalated(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
     let lead: leads::LeadEscalated = event.decode()?;
     let recipient = member(&lead.recipient)?;
     let owner = if lead.owner_display_name.is_empty() {
@@ -124,7 +146,7 @@ fn lead_escalated(event: &Envelope) -> Result<Notice, HandlerError> {
         ("step", Value::Plain(lead.step.to_string())),
         ("step_count", Value::Plain(lead.step_count.to_string())),
     ];
-    Ok(Notice {
+    facts.notices.push(Notice {
         // The inbox is told whatever the ladder says: it is the one channel that is always there.
         by_dingtalk: lead.channels.iter().any(|channel| channel == DINGTALK),
         ..notice(
@@ -135,14 +157,15 @@ fn lead_escalated(event: &Envelope) -> Result<Notice, HandlerError> {
             Class::Escalation,
             values,
         )
-    })
+    });
+    Ok(())
 }
 
-/// Nothing when the team has nobody who could be told.
-fn claim_expired(event: &Envelope) -> Result<Option<Notice>, HandlerError> {
+/// Tells nobody when the team has nobody who could be told.
+fn claim_expired(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
     let lead: leads::ClaimExpired = event.decode()?;
     if lead.director.is_empty() {
-        return Ok(None);
+        return Ok(());
     }
     let recipient = member(&lead.director)?;
     let values = vec![
@@ -151,7 +174,7 @@ fn claim_expired(event: &Envelope) -> Result<Option<Notice>, HandlerError> {
         ("recipient", Value::Member(recipient.clone())),
         ("company", Value::Typed(lead.company)),
     ];
-    Ok(Some(Notice {
+    facts.notices.push(Notice {
         by_dingtalk: true,
         ..notice(
             event,
@@ -161,7 +184,8 @@ fn claim_expired(event: &Envelope) -> Result<Option<Notice>, HandlerError> {
             Class::Escalation,
             values,
         )
-    }))
+    });
+    Ok(())
 }
 
 /// Builds a notice that goes to the inbox only.

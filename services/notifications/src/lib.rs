@@ -101,7 +101,7 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
     let Environment { clock, ids, tasks, .. } = foundation.environment.clone();
     let database = foundation.db.clone();
     let settings = Arc::new(SettingsCache::default());
-    let (sender_wake, inbox_wake) = (Wake::default(), Wake::default());
+    let sender_wake = Wake::default();
 
     let notifier = Notifier {
         clock: Arc::clone(&clock),
@@ -109,11 +109,6 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
         settings: Arc::clone(&settings),
         zone,
     };
-    let lead_events = Arc::new(LeadEvents {
-        notifier,
-        sender_wake: sender_wake.clone(),
-        inbox_wake: inbox_wake.clone(),
-    });
     let sender = Sender::new(SenderParts {
         database: database.clone(),
         clock: Arc::clone(&clock),
@@ -134,7 +129,12 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
         items: config.watch.queue,
         patience: Duration::from_secs(config.watch.patience_seconds),
     };
-    let watchers = Arc::new(Watchers::new(database.clone(), watch, inbox_wake));
+    let watchers = Arc::new(Watchers::new(database.clone(), watch, Wake::default()));
+    let lead_events = Arc::new(LeadEvents {
+        notifier,
+        sender_wake: sender_wake.clone(),
+        watchers: Arc::clone(&watchers),
+    });
     let janitor = Janitor {
         database: database.clone(),
         clock: Arc::clone(&clock),

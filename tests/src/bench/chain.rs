@@ -27,8 +27,9 @@ use super::{
     measured::Measured,
     rounds::Contest,
     sample,
+    services::AllServices,
 };
-use crate::suite::Wire;
+use crate::suite::{Suite, Wire};
 
 const TENANT: &str = "bench-chain";
 const MEMBERS: [&str; 8] = [
@@ -84,6 +85,7 @@ impl Caller for Chained {
 /// Both chains, running.
 struct Chains<'a> {
     ground: &'a Ground,
+    services: AllServices,
     bare: BareChain,
     bare_wires: Vec<Wire>,
     our_wires: Vec<Wire>,
@@ -94,7 +96,8 @@ struct Chains<'a> {
 impl<'a> Chains<'a> {
     async fn start(ground: &'a Ground) -> anyhow::Result<Self> {
         let tenant: TenantId = TENANT.parse()?;
-        ground.suite.set_up(&tenant, &MEMBERS, CAPACITY).await;
+        let services = AllServices::start(ground).await?;
+        services.suite.set_up(&tenant, &MEMBERS, CAPACITY).await;
         let bare = BareChain::start(ground).await?;
         let our_arrivals = Arrivals::default();
         let wires = |url: &str| -> anyhow::Result<Vec<Wire>> {
@@ -104,9 +107,10 @@ impl<'a> Chains<'a> {
         };
         Ok(Self {
             bare_wires: wires(&bare.url)?,
-            our_wires: wires(&ground.suite.leads_url())?,
-            _watching: watch_inboxes(ground, &tenant, &our_arrivals).await?,
+            our_wires: wires(&services.suite.leads_url())?,
+            _watching: watch_inboxes(&services.suite, &tenant, &our_arrivals).await?,
             ground,
+            services,
             bare,
             our_arrivals,
         })
@@ -143,7 +147,7 @@ impl<'a> Chains<'a> {
     /// Counts leads and messages that are not there exactly once.
     async fn count_our_errors(&self, caller: &Chained) -> anyhow::Result<u64> {
         let acknowledged = caller.acknowledged().clone();
-        let wrong_leads = count_wrong(&self.ground.leads, &caller.source, &acknowledged).await?;
+        let wrong_leads = count_wrong(&self.services.leads, &caller.source, &acknowledged).await?;
         let names: Vec<&str> = acknowledged.iter().map(|(_, name)| name.as_str()).collect();
         let messages: Vec<(String, i64)> = sqlx::query_as(
             "select subject, count(*) from messages
@@ -151,7 +155,7 @@ impl<'a> Chains<'a> {
         )
         .bind(TENANT)
         .bind(&names)
-        .fetch_all(&self.ground.notifications)
+        .fetch_all(&self.services.notifications)
         .await?;
         let messages: HashMap<String, i64> = messages.into_iter().collect();
         let wrong_messages = names.iter().filter(|name| messages.get(**name) != Some(&1)).count();
@@ -160,8 +164,8 @@ impl<'a> Chains<'a> {
 }
 
 /// Watches every member's inbox, from before this returns.
-async fn watch_inboxes(ground: &Ground, tenant: &TenantId, arrivals: &Arrivals) -> anyhow::Result<JoinSet<()>> {
-    let wire = ground.suite.notifications(tenant, Role::Manager, None);
+async fn watch_inboxes(suite: &Suite, tenant: &TenantId, arrivals: &Arrivals) -> anyhow::Result<JoinSet<()>> {
+    let wire = suite.notifications(tenant, Role::Manager, None);
     let mut watching = JoinSet::new();
     for member in MEMBERS {
         let mut watch = Watch {
@@ -218,7 +222,7 @@ impl Watch {
 pub(super) struct CaptureToNotified<'a>(Chains<'a>);
 
 impl<'a> CaptureToNotified<'a> {
-    pub(super) async fn new(ground: &'a Ground) -> anyhow::Result<Self> {
+    pub(super) async fn start(ground: &'a Ground) -> anyhow::Result<Self> {
         Ok(Self(Chains::start(ground).await?))
     }
 }
@@ -237,13 +241,22 @@ impl Contest for CaptureToNotified<'_> {
         measured.errors += self.0.count_our_errors(&callers[0]).await?;
         Ok(measured)
     }
+
+    async fn rest(&self) -> anyhow::Result<()> {
+        self.0.services.rest().await
+    }
+
+    async fn leave(self) -> anyhow::Result<()> {
+        self.0.services.stop().await;
+        Ok(())
+    }
 }
 
 /// `chain_saturated`.
 pub(super) struct ChainSaturated<'a>(Chains<'a>);
 
 impl<'a> ChainSaturated<'a> {
-    pub(super) async fn new(ground: &'a Ground) -> anyhow::Result<Self> {
+    pub(super) async fn start(ground: &'a Ground) -> anyhow::Result<Self> {
         Ok(Self(Chains::start(ground).await?))
     }
 }
@@ -259,5 +272,14 @@ impl Contest for ChainSaturated<'_> {
         let (callers, mut measured) = closed_loop(self.0.our_callers(IN_FLIGHT), span).await?;
         measured.errors += self.0.count_our_errors(&callers[0]).await?;
         Ok(measured)
+    }
+
+    async fn rest(&self) -> anyhow::Result<()> {
+        self.0.services.rest().await
+    }
+
+    async fn leave(self) -> anyhow::Result<()> {
+        self.0.services.stop().await;
+        Ok(())
     }
 }

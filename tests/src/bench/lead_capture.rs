@@ -7,7 +7,6 @@ use std::{
 
 use reflex_proto::leads::v1::{CaptureLeadRequest, lead_service_client::LeadServiceClient};
 use reflex_rpc::identity::Role;
-use reflex_tenancy::TenantId;
 use sqlx::{Executor, PgPool};
 use uuid::Uuid;
 
@@ -18,8 +17,9 @@ use super::{
     measured::Measured,
     rounds::Contest,
     sample,
+    services::LeadsAlone,
 };
-use crate::suite::Wire;
+use crate::suite::{Wire, set_up};
 
 /// Subsidiaries whose leads come in together.
 const TENANTS: [&str; 4] = ["bench-east", "bench-south", "bench-west", "bench-north"];
@@ -53,12 +53,12 @@ pub(super) struct Capture {
 
 impl Capture {
     /// Makes `count` callers over `wires` connections.
-    fn callers(ground: &Ground, count: usize, wires: usize) -> anyhow::Result<Vec<Self>> {
+    fn callers(ground: &Ground, url: &str, count: usize, wires: usize) -> anyhow::Result<Vec<Self>> {
         let wires: Vec<Wire> = TENANTS
             .iter()
             .cycle()
             .take(wires)
-            .map(|tenant| ground.leads_wire(&tenant.parse()?, Role::Integration))
+            .map(|tenant| ground.wire(url, &tenant.parse()?, Role::Integration))
             .collect::<Result<_, _>>()?;
         let caller = |number: usize| Self {
             client: LeadServiceClient::new(wires[number % wires.len()].clone()),
@@ -90,19 +90,25 @@ impl Caller for Capture {
 /// The callers of both sides.
 struct Sides<'a> {
     ground: &'a Ground,
+    service: LeadsAlone,
     limit: Vec<BareCapture>,
     ours: Vec<Capture>,
 }
 
 impl<'a> Sides<'a> {
-    async fn new(ground: &'a Ground, limit: usize, ours: usize, wires: usize) -> anyhow::Result<Self> {
-        set_up(ground).await?;
+    async fn start(ground: &'a Ground, limit: usize, ours: usize, wires: usize) -> anyhow::Result<Self> {
+        let service = LeadsAlone::start(ground).await?;
+        for tenant in TENANTS {
+            let wire = ground.wire(&service.url, &tenant.parse()?, Role::Admin)?;
+            set_up(wire, &MEMBERS, CAPACITY).await;
+        }
         let bare = ground.floor(BARE)?;
         pool(bare.clone(), 1).await?.execute("truncate leads, outbox").await?;
         Ok(Self {
             ground,
             limit: BareCapture::callers(&bare, limit).await?,
-            ours: Capture::callers(ground, ours, wires)?,
+            ours: Capture::callers(ground, &service.url, ours, wires)?,
+            service,
         })
     }
 
@@ -133,15 +139,6 @@ impl<'a> Sides<'a> {
     }
 }
 
-/// Makes the tenants able to route whatever comes.
-async fn set_up(ground: &Ground) -> anyhow::Result<()> {
-    for tenant in TENANTS {
-        let tenant: TenantId = tenant.parse()?;
-        ground.suite.set_up(&tenant, &MEMBERS, CAPACITY).await;
-    }
-    Ok(())
-}
-
 /// Counts acknowledged leads that are not there exactly once.
 pub(super) async fn count_wrong(
     leads: &PgPool,
@@ -170,12 +167,12 @@ pub(super) struct LeadCapture<'a>(Sides<'a>);
 impl<'a> LeadCapture<'a> {
     /// With many calls at once.
     pub(super) async fn crowded(ground: &'a Ground) -> anyhow::Result<Self> {
-        Ok(Self(Sides::new(ground, LIMIT_IN_FLIGHT, IN_FLIGHT, WIRES).await?))
+        Ok(Self(Sides::start(ground, LIMIT_IN_FLIGHT, IN_FLIGHT, WIRES).await?))
     }
 
     /// With one call at a time.
     pub(super) async fn alone(ground: &'a Ground) -> anyhow::Result<Self> {
-        Ok(Self(Sides::new(ground, 1, 1, 1).await?))
+        Ok(Self(Sides::start(ground, 1, 1, 1).await?))
     }
 }
 
@@ -186,8 +183,16 @@ impl Contest for LeadCapture<'_> {
 
     async fn ours(&mut self, span: Duration) -> anyhow::Result<Measured> {
         let (mut measured, source, acknowledged) = self.0.ours(span).await?;
-        measured.errors += count_wrong(&self.0.ground.leads, &source, &acknowledged).await?;
+        measured.errors += count_wrong(&self.0.service.owner, &source, &acknowledged).await?;
         Ok(measured)
+    }
+
+    async fn rest(&self) -> anyhow::Result<()> {
+        self.0.service.rest().await
+    }
+
+    async fn leave(self) -> anyhow::Result<()> {
+        self.0.service.stop().await
     }
 }
 
@@ -195,8 +200,8 @@ impl Contest for LeadCapture<'_> {
 pub(super) struct LeadRouted<'a>(Sides<'a>);
 
 impl<'a> LeadRouted<'a> {
-    pub(super) async fn new(ground: &'a Ground) -> anyhow::Result<Self> {
-        Ok(Self(Sides::new(ground, LIMIT_IN_FLIGHT, IN_FLIGHT, WIRES).await?))
+    pub(super) async fn start(ground: &'a Ground) -> anyhow::Result<Self> {
+        Ok(Self(Sides::start(ground, LIMIT_IN_FLIGHT, IN_FLIGHT, WIRES).await?))
     }
 }
 
@@ -209,7 +214,7 @@ impl Contest for LeadRouted<'_> {
     async fn ours(&mut self, span: Duration) -> anyhow::Result<Measured> {
         let started = Instant::now();
         let (mut measured, source, acknowledged) = self.0.ours(span).await?;
-        let leads = &self.0.ground.leads;
+        let leads = &self.0.service.owner;
         while sqlx::query_scalar("select exists (select from leads where state = 'captured')")
             .fetch_one(leads)
             .await?
@@ -220,6 +225,14 @@ impl Contest for LeadRouted<'_> {
         measured.errors += count_wrong(leads, &source, &acknowledged).await?;
         measured.errors += count_unrouted(leads, &source).await?;
         Ok(measured)
+    }
+
+    async fn rest(&self) -> anyhow::Result<()> {
+        self.0.service.rest().await
+    }
+
+    async fn leave(self) -> anyhow::Result<()> {
+        self.0.service.stop().await
     }
 }
 

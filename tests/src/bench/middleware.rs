@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use reflex_host::Environment;
 use reflex_proto::leads::v1::{
     GetFormRequest, GetFormResponse, ListFormsRequest, ListFormsResponse, PutFormRequest, PutFormResponse,
     form_service_client::FormServiceClient,
@@ -30,6 +31,8 @@ use crate::suite::Wire;
 
 const IN_FLIGHT: usize = 32;
 const WIRES: usize = 4;
+/// How long our server may take to stop.
+const GRACE: Duration = Duration::from_secs(10);
 const SERVICE: &str = "reflex.leads.v1.FormService";
 
 /// Answers at once.
@@ -80,11 +83,12 @@ impl Caller for OurCall {
 pub(super) struct Middleware {
     bare: Vec<BareCall>,
     ours: Vec<OurCall>,
+    environment: Environment,
     _serving: JoinSet<()>,
 }
 
 impl Middleware {
-    pub(super) async fn new(ground: &Ground) -> anyhow::Result<Self> {
+    pub(super) async fn start(ground: &Ground) -> anyhow::Result<Self> {
         let mut serving = JoinSet::new();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let endpoint = Endpoint::from_shared(format!("http://{}", listener.local_addr()?))?.tcp_nodelay(true);
@@ -97,7 +101,8 @@ impl Middleware {
         });
         let bare = (0..WIRES).map(|_| BareCall(FormServiceClient::new(endpoint.connect_lazy())));
 
-        let url = serve_ours(ground).await?;
+        let environment = ground.environment()?;
+        let url = serve_ours(&environment).await?;
         let tenant = "bench-east".parse()?;
         let wire = || ground.wire(&url, &tenant, Role::Integration);
         let ours: Vec<OurCall> = (0..WIRES)
@@ -106,14 +111,14 @@ impl Middleware {
         Ok(Self {
             bare: many(&bare.collect::<Vec<_>>()),
             ours: many(&ours),
+            environment,
             _serving: serving,
         })
     }
 }
 
 /// Serves the same handler behind our stack, and returns where.
-async fn serve_ours(ground: &Ground) -> anyhow::Result<String> {
-    let environment = &ground.suite.environment;
+async fn serve_ours(environment: &Environment) -> anyhow::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     let readiness = Readiness::new(&[SERVICE]).await;
@@ -144,5 +149,11 @@ impl Contest for Middleware {
 
     async fn ours(&mut self, span: Duration) -> anyhow::Result<Measured> {
         Ok(closed_loop(self.ours.clone(), span).await?.1)
+    }
+
+    async fn leave(self) -> anyhow::Result<()> {
+        // Its connections end with their callers.
+        drop(self.ours);
+        Ok(self.environment.tasks.shutdown(GRACE).await?)
     }
 }

@@ -21,6 +21,7 @@ use super::{
     ground::Ground,
     measured::{Latencies, Measured},
     rounds::Contest,
+    services::LeadsAlone,
 };
 
 /// Facts a second of span: 20,000 in a full round.
@@ -29,22 +30,25 @@ const TENANTS: [&str; 4] = ["bench-east", "bench-south", "bench-west", "bench-no
 const KIND: &str = "reflex.leads.v1.LeadCaptured";
 /// Facts written together.
 const CHUNK: usize = 1_000;
+/// How long our relay may take.
+const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 /// Stream of the bare relay.
 const STREAM: &str = "bench:relay";
 
 /// `relay`.
-pub(super) struct RelayDrain<'a> {
-    ground: &'a Ground,
+pub(super) struct RelayDrain {
+    service: LeadsAlone,
     database: Database,
     redis: MultiplexedConnection,
     bare: PgConnection,
 }
 
-impl<'a> RelayDrain<'a> {
-    pub(super) async fn new(ground: &'a Ground) -> anyhow::Result<Self> {
+impl RelayDrain {
+    pub(super) async fn start(ground: &Ground) -> anyhow::Result<Self> {
+        let service = LeadsAlone::start(ground).await?;
         Ok(Self {
-            ground,
-            database: Database::connect(&ground.suite.places.leads)?,
+            database: Database::connect(&service.database)?,
+            service,
             redis: ground.redis().await?,
             bare: PgConnection::connect_with(&ground.floor(BARE)?).await?,
         })
@@ -80,24 +84,19 @@ impl<'a> RelayDrain<'a> {
         Ok(())
     }
 
-    async fn is_drained(&self) -> anyhow::Result<bool> {
-        let question = "select not exists (select from outbox_pending)";
-        Ok(sqlx::query_scalar(question).fetch_one(&self.ground.leads).await?)
-    }
-
     /// Returns how many entries our stream was ever given, over all shards; trimming does not change it.
     async fn count_added(&mut self) -> anyhow::Result<usize> {
         let mut added = 0;
-        for key in self.ground.stream_keys(reflex_leads::events::STREAM) {
-            if self.redis.exists(&key).await? {
-                added += entries_added(&mut self.redis, &key).await?;
+        for key in self.service.stream_keys() {
+            if self.redis.exists(key).await? {
+                added += entries_added(&mut self.redis, key).await?;
             }
         }
         Ok(added)
     }
 }
 
-impl Contest for RelayDrain<'_> {
+impl Contest for RelayDrain {
     async fn limit(&mut self, span: Duration) -> anyhow::Result<Measured> {
         let facts = facts(span)?;
         let () = self.redis.del(STREAM).await?;
@@ -115,12 +114,24 @@ impl Contest for RelayDrain<'_> {
         let before = self.count_added().await?;
         self.fill_ours(&facts).await?;
         let started = Instant::now();
-        while !self.is_drained().await? {
+        let mut added = 0;
+        while added < facts.len() && started.elapsed() < DRAIN_LIMIT {
             sleep(Duration::from_millis(5)).await;
+            added = self.count_added().await? - before;
         }
         let elapsed = started.elapsed();
+        // What is published twice would come right after.
+        self.service.rest().await?;
         let added = self.count_added().await? - before;
         Ok(measured(facts.len(), added, elapsed))
+    }
+
+    async fn rest(&self) -> anyhow::Result<()> {
+        self.service.rest().await
+    }
+
+    async fn leave(self) -> anyhow::Result<()> {
+        self.service.stop().await
     }
 }
 

@@ -1,10 +1,11 @@
-//! `rls`: two inserts in a transaction bound to its tenant under row security, against the same on plain tables.
+//! `rls`: two inserts in a transaction bound to its tenant, with row security and without.
 
 use std::time::Duration;
 
 use reflex_pg::{Database, DatabaseConfig};
 use reflex_runtime::ids::{IdSource as _, SystemIds};
 use reflex_tenancy::{TenantId, TenantSet};
+use secrecy::ExposeSecret;
 
 use super::{
     floor::{BARE, GUARDED, TENANT, insert_both},
@@ -17,11 +18,10 @@ use super::{
 
 const IN_FLIGHT: usize = 32;
 
-/// Writes leads by one of the two ways, over pools that are alike.
+/// Writes leads into one of the two schemas, over pools that are alike.
 struct Write {
     database: Database,
-    /// Bound to the transactions, where they are bound.
-    tenants: Option<TenantSet>,
+    tenants: TenantSet,
     source: String,
     number: usize,
 }
@@ -30,16 +30,9 @@ impl Caller for Write {
     async fn call(&mut self) -> anyhow::Result<()> {
         let lead = sample::lead(&self.source, self.number);
         self.number += IN_FLIGHT;
-        if let Some(tenants) = &self.tenants {
-            let mut tx = self.database.begin("bench_rls", tenants).await?;
-            insert_both(&mut tx, SystemIds.next(), &lead).await?;
-            tx.commit().await?;
-        } else {
-            let mut tx = self.database.app.begin().await?;
-            insert_both(&mut tx, SystemIds.next(), &lead).await?;
-            tx.commit().await?;
-        }
-        Ok(())
+        let mut tx = self.database.begin("bench_rls", &self.tenants).await?;
+        insert_both(&mut tx, SystemIds.next(), &lead).await?;
+        Ok(tx.commit().await?)
     }
 }
 
@@ -61,16 +54,11 @@ impl<'a> RowSecurity<'a> {
         })
     }
 
-    async fn write(
-        &self,
-        database: &Database,
-        tenants: Option<&TenantSet>,
-        span: Duration,
-    ) -> anyhow::Result<Measured> {
+    async fn write(&self, database: &Database, span: Duration) -> anyhow::Result<Measured> {
         let source = self.ground.new_source();
         let caller = |number: usize| Write {
             database: database.clone(),
-            tenants: tenants.cloned(),
+            tenants: self.tenants.clone(),
             source: source.clone(),
             number,
         };
@@ -80,21 +68,21 @@ impl<'a> RowSecurity<'a> {
 
 impl Contest for RowSecurity<'_> {
     async fn limit(&mut self, span: Duration) -> anyhow::Result<Measured> {
-        self.write(&self.bare, None, span).await
+        self.write(&self.bare, span).await
     }
 
     async fn ours(&mut self, span: Duration) -> anyhow::Result<Measured> {
-        self.write(&self.guarded, Some(&self.tenants), span).await
+        self.write(&self.guarded, span).await
     }
 }
 
 /// Opens the pool a service would have, on the tables of a schema.
 fn database(ground: &Ground, schema: &str) -> anyhow::Result<Database> {
-    let url = format!("{}?options[search_path]={schema}", ground.floor_url_of_app());
+    let config = ground.floor_as_service();
+    let url = format!("{}?options[search_path]={schema}", config.app_url.expose_secret());
     Ok(Database::connect(&DatabaseConfig {
-        app_url: url.clone().into(),
-        worker_url: url.clone().into(),
-        owner_url: url.into(),
+        app_url: url.into(),
         max_connections: u32::try_from(IN_FLIGHT)?,
+        ..config
     })?)
 }

@@ -17,6 +17,19 @@ pub(super) trait Contest {
 
     /// Lets Reflex work for `span`, and looks that it kept its promises.
     async fn ours(&mut self, span: Duration) -> anyhow::Result<Measured>;
+
+    /// Waits until what works behind the calls has nothing left to do.
+    async fn rest(&self) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    /// Stops what was started for the goal.
+    async fn leave(self) -> anyhow::Result<()>
+    where
+        Self: Sized,
+    {
+        Ok(())
+    }
 }
 
 /// How often and how long each side works.
@@ -33,8 +46,22 @@ pub(super) struct Round {
     pub(super) ours: Measured,
 }
 
-/// Plays the rounds of a goal, after one that warms both sides up and counts for nothing.
+/// Plays the rounds of a goal and stops what it needed, also when they fail.
 pub(super) async fn play(
+    ground: &Ground,
+    mut contest: impl Contest,
+    targets: &[Target],
+    pace: Pace,
+) -> anyhow::Result<Vec<Round>> {
+    let rounds = play_rounds(ground, &mut contest, targets, pace).await;
+    let left = contest.leave().await;
+    let rounds = rounds?;
+    left?;
+    Ok(rounds)
+}
+
+/// Plays the rounds after one that warms both sides up and counts for nothing.
+async fn play_rounds(
     ground: &Ground,
     contest: &mut impl Contest,
     targets: &[Target],
@@ -42,6 +69,8 @@ pub(super) async fn play(
 ) -> anyhow::Result<Vec<Round>> {
     let warm_up = (pace.span / 6).min(Duration::from_millis(500));
     one_round(ground, contest, warm_up, true).await?;
+    contest.rest().await?;
+    ground.count_rows().await?;
     let mut rounds = Vec::with_capacity(pace.rounds);
     for number in 1..=pace.rounds {
         let round = one_round(ground, contest, pace.span, number % 2 == 1).await?;
@@ -58,20 +87,26 @@ async fn one_round(
     span: Duration,
     limit_first: bool,
 ) -> anyhow::Result<Round> {
-    ground.rest().await?;
     let mut limit = None;
     if limit_first {
+        prepare(ground, contest).await?;
         limit = Some(contest.limit(span).await.context("the limit")?);
-        ground.rest().await?;
     }
+    prepare(ground, contest).await?;
     let ours = contest.ours(span).await.context("ours")?;
-    let limit = if let Some(limit) = limit {
-        limit
-    } else {
-        ground.rest().await?;
-        contest.limit(span).await.context("the limit")?
+    let limit = match limit {
+        Some(limit) => limit,
+        None => {
+            prepare(ground, contest).await?;
+            contest.limit(span).await.context("the limit")?
+        }
     };
     Ok(Round { limit, ours })
+}
+
+async fn prepare(ground: &Ground, contest: &impl Contest) -> anyhow::Result<()> {
+    contest.rest().await.context("waiting until the services are idle")?;
+    ground.write_out().await
 }
 
 fn tell(number: usize, round: &Round, targets: &[Target]) {

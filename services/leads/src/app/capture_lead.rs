@@ -1,7 +1,6 @@
 //! Stores leads: concurrent captures share one transaction, and each is answered after its commit.
 
 use jiff::Timestamp;
-use reflex_events::RelayWake;
 use reflex_pg::{Database, DbError, batcher::Work};
 use reflex_runtime::{clock::SharedClock, ids::SharedIds, telemetry};
 use reflex_tenancy::{TenantId, TenantSet};
@@ -82,7 +81,6 @@ pub(crate) struct CaptureBatches {
     pub(crate) db: Database,
     pub(crate) clock: SharedClock,
     pub(crate) ids: SharedIds,
-    pub(crate) relay: RelayWake,
     pub(crate) intake: IntakeWake,
 }
 
@@ -105,10 +103,10 @@ impl Work<Capture, Outcome> for CaptureBatches {
             }
             Err(error) => vec![Err(failure(&error)); rows.len()],
         };
+        // Routing wakes the relay, which then takes both facts at once; where another replica routes, it looks by itself.
         for row in &rows {
             self.intake.wake(&row.tenant);
         }
-        self.relay.wake();
         outcomes
     }
 }

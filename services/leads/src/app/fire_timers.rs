@@ -6,14 +6,19 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use reflex_pg::DbError;
 use reflex_proto::leads::v1::{ClaimExpired, LeadEscalated};
+use reflex_tenancy::TenantId;
 use reflex_timers::{Fire, Timer};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use tracing::warn;
 
-use super::{App, recompute::ClockStart};
+use super::{
+    App,
+    recompute::{By, ClockStart},
+};
 use crate::{
     convert,
     domain::{
@@ -21,7 +26,7 @@ use crate::{
         decision::Trigger,
         escalation::{Concerned, Recipient, StepOutcome, resolve_audience, step_outcome},
         ids::{LeadId, TeamId},
-        ladder::{Audience, Channel},
+        ladder::{Audience, Channel, Ladder, Step},
     },
     events::{self, Facts},
     setup::Setup,
@@ -46,7 +51,7 @@ pub(crate) struct ClaimFuse {
     pub(crate) clock: ClockStart,
 }
 
-/// What a step of a ladder remembers: the step as it was when the clock started.
+/// What a step of a ladder remembers: the rest of the ladder as it was when the clock started.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct LadderStep {
     pub(crate) lead: LeadId,
@@ -57,6 +62,67 @@ pub(crate) struct LadderStep {
     /// How long after the contact is due; part of what the clock runs.
     pub(crate) after: Duration,
     pub(crate) clock: ClockStart,
+    /// The steps after this one: each is put on the clock when the one below it is taken.
+    pub(crate) then: Vec<Step>,
+}
+
+impl LadderStep {
+    /// Returns the first step of a ladder, or none of a ladder without steps.
+    pub(crate) fn first(lead: LeadId, ladder: &Ladder, start: Timestamp, by: By) -> Option<Self> {
+        let contact = ClockStart {
+            start,
+            run: ladder.contact_within,
+            by,
+        };
+        Self::of(
+            lead,
+            1,
+            &contact,
+            &ladder.steps,
+            i16::try_from(ladder.steps.len()).unwrap_or(i16::MAX),
+        )
+    }
+
+    fn next(&self) -> Option<Self> {
+        Self::of(self.lead, self.step + 1, &self.contact(), &self.then, self.step_count)
+    }
+
+    fn of(lead: LeadId, number: i16, contact: &ClockStart, steps: &[Step], step_count: i16) -> Option<Self> {
+        let (step, then) = steps.split_first()?;
+        Some(Self {
+            lead,
+            step: number,
+            step_count,
+            audience: step.audience,
+            channels: step.channels.clone(),
+            after: step.after,
+            clock: ClockStart {
+                run: contact.run + step.after,
+                ..contact.clone()
+            },
+            then: then.to_vec(),
+        })
+    }
+
+    /// Returns the clock that runs out when the contact is due.
+    pub(crate) fn contact(&self) -> ClockStart {
+        ClockStart {
+            run: self.clock.run.saturating_sub(self.after),
+            ..self.clock.clone()
+        }
+    }
+
+    /// Returns the timer that takes the step at `due_time`.
+    pub(crate) fn timer(&self, tenant: &TenantId, due_time: Timestamp, traceparent: Option<String>) -> Timer {
+        Timer {
+            tenant: tenant.clone(),
+            kind: LADDER_STEP.to_owned(),
+            key: format!("{}/{}", self.lead, self.step),
+            due_time,
+            payload: serde_json::to_value(self).expect("plain data becomes JSON"),
+            traceparent,
+        }
+    }
 }
 
 /// What both of them say about the lead.
@@ -90,7 +156,7 @@ impl Fire for LeadTimers {
         lock_leads(tx, timers).await?;
         for timer in timers {
             match timer.kind.as_str() {
-                LADDER_STEP => self.take_step(tx, timer).await?,
+                LADDER_STEP => self.climb(tx, timer).await?,
                 CLAIM_DUE => self.burn_fuse(tx, timer).await?,
                 LEAVE_ENDED => {
                     let leave: LeaveEnd = serde_json::from_value(timer.payload.clone())?;
@@ -111,8 +177,9 @@ impl Fire for LeadTimers {
 }
 
 impl LeadTimers {
-    async fn take_step(&self, tx: &mut PgConnection, timer: &Timer) -> Result<(), FireError> {
-        let step: LadderStep = serde_json::from_value(timer.payload.clone())?;
+    /// Takes a step, and those above it that are due as well; puts the next one on the clock.
+    async fn climb(&self, tx: &mut PgConnection, timer: &Timer) -> Result<(), FireError> {
+        let mut step: LadderStep = serde_json::from_value(timer.payload.clone())?;
         let Some(lead) = leads::find_for_update(tx, &timer.tenant, step.lead).await? else {
             return Ok(());
         };
@@ -120,8 +187,33 @@ impl LeadTimers {
             return Ok(());
         }
         let setup = self.0.setups.get(tx, &timer.tenant).await?;
+        loop {
+            self.take_step(tx, timer, &setup, &lead, &step).await?;
+            let Some(next) = step.next() else { return Ok(()) };
+            match next.clock.due(&setup) {
+                Ok(due) if due.at <= self.0.clock.now() => step = next,
+                Ok(due) => {
+                    let timer = next.timer(&timer.tenant, due.at, timer.traceparent.clone());
+                    return Ok(reflex_timers::set(tx, &[timer]).await?);
+                }
+                Err(error) => {
+                    warn!(tenant = %timer.tenant, lead = %next.lead, %error, "a ladder ends where its calendar does");
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn take_step(
+        &self,
+        tx: &mut PgConnection,
+        timer: &Timer,
+        setup: &Setup,
+        lead: &LeadRow,
+        step: &LadderStep,
+    ) -> Result<(), FireError> {
         let owner = lead.owner();
-        let recipient = self.recipient(&setup, &lead, step.audience);
+        let recipient = self.recipient(setup, lead, step.audience);
         let escalation = Escalation {
             lead: step.lead,
             step: step.step,
@@ -134,7 +226,7 @@ impl LeadTimers {
             return Ok(());
         }
         let detail = format!("step {} of {}, {}", step.step, step.step_count, step.audience.as_str());
-        let entry = self.0.entry(&lead, "escalated", escalation.recipient.clone(), detail);
+        let entry = self.0.entry(lead, "escalated", escalation.recipient.clone(), detail);
         history::add(tx, &timer.tenant, &[entry]).await?;
         let Some(recipient) = escalation.recipient else {
             warn!(tenant = %timer.tenant, lead = %step.lead, step = step.step, "a step of a ladder has nobody to tell");

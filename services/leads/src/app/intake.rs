@@ -12,7 +12,7 @@ use reflex_pg::{
     DbError,
     lease::{Hold, ShardWorker},
 };
-use reflex_runtime::telemetry;
+use reflex_runtime::{pace::Pace, telemetry};
 use reflex_tenancy::{TenantId, TenantSet};
 use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,8 @@ use crate::{
 
 /// The safety net for what other replicas captured.
 const POLL: Duration = Duration::from_millis(50);
+/// Rounds of a shard start so far apart when there is much to route.
+const GAP: Duration = Duration::from_millis(5);
 /// Waiting leads looked at together.
 const PAGE: i64 = 500;
 
@@ -76,7 +78,10 @@ impl Intake {
 
     async fn route_tenant(&self, hold: &Hold, tenant: &TenantId, items: &[&Work]) -> Result<(), DbError> {
         let app = &self.app;
-        let mut tx = app.db.begin_held("route_leads", &TenantSet::one(tenant), hold).await?;
+        let mut tx = app
+            .db
+            .begin_held("route_leads", &TenantSet::one(tenant), &[hold])
+            .await?;
         // Read before the reasons are looked at: whoever freed capacity that is seen here left a reason as well.
         let standings = intake::get_standings(&mut tx, tenant).await?;
         let setup = app.setups.at(&mut tx, tenant, standings.setup_version).await?;
@@ -216,7 +221,9 @@ fn changes_something(lead: &LeadRow, decision: &Decision) -> bool {
 
 impl ShardWorker for Intake {
     async fn work(&self, hold: Hold, stop: CancellationToken) {
+        let mut pace = Pace::new(GAP);
         while !stop.is_cancelled() {
+            pace.next().await;
             match self.round(&hold).await {
                 Ok(true) => continue,
                 Ok(false) => {}

@@ -111,14 +111,10 @@ impl Clock {
             });
         }
         let step: LadderStep = serde_json::from_value(payload).ok()?;
-        let contact = ClockStart {
-            run: step.clock.run.saturating_sub(step.after),
-            ..step.clock.clone()
-        };
         Some(Self {
             lead: step.lead,
+            contact: step.contact(),
             start: step.clock,
-            contact,
         })
     }
 }

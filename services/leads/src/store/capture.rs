@@ -1,6 +1,6 @@
 //! Writes new leads with their facts: one statement a batch.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
@@ -53,6 +53,17 @@ pub(crate) async fn insert(tx: &mut PgConnection, rows: &[NewRow]) -> Result<Has
         };
     }
     let subject = |row: &NewRow| LeadId(row.lead_id).to_string();
+    let mut tenants: BTreeMap<&str, i64> = BTreeMap::new();
+    // How many leads of its tenant come after each one: what its number is below the last one taken.
+    let behind: Vec<i64> = rows
+        .iter()
+        .rev()
+        .map(|row| {
+            let count = tenants.entry(row.tenant.as_str()).or_default();
+            *count += 1;
+            *count - 1
+        })
+        .collect();
     let written: Vec<(Uuid, i64)> = sqlx::query_as(INSERT)
         .bind(column!(|row| row.tenant.as_str()))
         .bind(column!(|row| row.lead_id))
@@ -87,6 +98,9 @@ pub(crate) async fn insert(tx: &mut PgConnection, rows: &[NewRow]) -> Result<Has
         .bind(column!(|row| shard_of(&row.tenant, &subject(row), STREAM_SHARDS)))
         .bind(column!(|row| fact(row)))
         .bind(LEAD_CAPTURED)
+        .bind(behind.into_iter().rev().collect::<Vec<_>>())
+        .bind(tenants.keys().copied().collect::<Vec<_>>())
+        .bind(tenants.values().copied().collect::<Vec<_>>())
         .fetch_all(tx)
         .await?;
     Ok(written.into_iter().collect())
@@ -106,14 +120,14 @@ with sent as (
     select * from unnest($1::text[], $2::uuid[], $3::smallint[], $4::text[], $5::text[], $6::uuid[], $7::bytea[],
         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[],
         $16::bigint[], $17::text[], $18::text[], $19::text[], $20::jsonb[], $21::bytea[], $22::timestamptz[],
-        $23::text[], $24::uuid[], $25::smallint[], $26::bytea[])
+        $23::text[], $24::uuid[], $25::smallint[], $26::bytea[], $28::bigint[])
         with ordinality as sent (tenant_id, lead_id, shard, source, external_id, request_id, payload_hash,
             company, contact_name, phone, email, territory, product, urgency, budget_min_fen,
             budget_max_fen, remark, account, form, attributes, raw_payload, create_time,
-            traceparent, event_id, stream_shard, fact, place)
+            traceparent, event_id, stream_shard, fact, behind, place)
 ), taken as (
     insert into lead_numbers as n (tenant_id, next)
-    select tenant_id, 1 + count(*) from sent group by tenant_id order by tenant_id
+    select tenant_id, 1 + leads from unnest($29::text[], $30::bigint[]) as counted (tenant_id, leads)
     on conflict (tenant_id) do update set next = n.next + excluded.next - 1
     returning tenant_id, next
 ), written as (
@@ -121,7 +135,7 @@ with sent as (
         company, contact_name, phone, email, territory, product, urgency, budget_min_fen, budget_max_fen, remark,
         account, form, attributes, raw_payload, create_time, traceparent)
     select s.tenant_id, s.lead_id, s.shard,
-        t.next - row_number() over (partition by s.tenant_id order by s.place desc),
+        t.next - 1 - s.behind,
         'captured', s.source, s.external_id, s.request_id, s.payload_hash,
         s.company, s.contact_name, s.phone, s.email, s.territory, s.product, s.urgency, s.budget_min_fen,
         s.budget_max_fen, s.remark, s.account, s.form, s.attributes, s.raw_payload, s.create_time, s.traceparent

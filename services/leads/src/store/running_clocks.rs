@@ -41,7 +41,8 @@ pub(crate) async fn list(tx: &mut PgConnection, tenant: &TenantId, kinds: &[&str
 pub(crate) async fn count_steps(tx: &mut PgConnection, tenant: &TenantId, lead: LeadId) -> Result<i64, DbError> {
     // Keys from "leads/{lead}/" up to, not including, "leads/{lead}0": the character after the slash.
     let steps = sqlx::query_scalar(
-        "select count(*) from timers where tenant_id = $1 and kind = $2 and key >= $3 || '/' and key < $3 || '0'",
+        "select coalesce(sum(1 + jsonb_array_length(payload -> 'then')), 0)::bigint from timers
+         where tenant_id = $1 and kind = $2 and key >= $3 || '/' and key < $3 || '0'",
     )
     .bind(tenant.as_str())
     .bind(LADDER_STEP)

@@ -12,7 +12,10 @@ use reflex_runtime::{clock::SharedClock, ids::SharedIds};
 use reflex_tenancy::TenantId;
 use sqlx::PgConnection;
 
-use super::settings::{Settings, SettingsCache};
+use super::{
+    settings::{Settings, SettingsCache},
+    watch_inbox::NewItem,
+};
 use crate::{
     domain::{
         message::{Class, INBOX, Notice, State, Value},
@@ -50,11 +53,11 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Writes the messages of a batch.
+    /// Writes the messages of a batch and returns the inbox items among them.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn notify(&self, tx: &mut PgConnection, facts: Facts) -> Result<(), DbError> {
+    pub async fn notify(&self, tx: &mut PgConnection, facts: Facts) -> Result<Vec<NewItem>, DbError> {
         let now = self.clock.now();
         stops::add(tx, &facts.stops, now).await?;
         let reminders: Vec<Subject> = facts
@@ -97,7 +100,9 @@ impl Notifier {
             };
             self.write(&told, &settings[&notice.tenant], &people, &mut written);
         }
-        messages::insert(tx, &written, now).await
+        let made = messages::insert(tx, &written, now).await?;
+        let items = written.into_iter().filter(|message| made.contains(&message.id));
+        Ok(items.filter_map(|message| NewItem::of(message, now)).collect())
     }
 
     /// Writes the messages of one notice: to the inbox, and to every group chat that concerns the recipient.

@@ -1,5 +1,6 @@
-//! Shows inbox items as they come. One loop a process looks for all who watch, so watching costs one query however many
-//! there are; it reads no further than a watcher has room, so a slow one holds up nobody and costs nothing.
+//! Shows inbox items as they come. What this process writes it hands on at once to those who have everything before it.
+//! One loop finds the rest, so watching costs one query however many watch; it reads no further than a watcher has room,
+//! so a slow one holds up nobody and costs nothing.
 
 use std::{
     collections::HashMap,
@@ -10,8 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use reflex_pg::{Database, DbError};
+use reflex_runtime::pace::Pace;
 use reflex_tenancy::{TenantId, TenantSet};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +24,7 @@ use crate::{
     error::Error,
     store::{
         inbox::{self, Item, Watcher},
+        messages::NewMessage,
         recipients,
     },
     wake::Wake,
@@ -28,6 +32,9 @@ use crate::{
 
 /// How often the loop looks unless it is woken: for what other replicas committed.
 const POLL: Duration = Duration::from_millis(200);
+
+/// Looks start so far apart when much is coming in.
+const GAP: Duration = Duration::from_millis(3);
 
 /// What watching may cost.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +45,35 @@ pub struct WatchLimits {
     pub items: usize,
     /// How long a reader may take nothing while items wait.
     pub patience: Duration,
+}
+
+/// An inbox item that was just committed.
+#[derive(Debug, Clone)]
+pub struct NewItem {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The item.
+    pub item: Item,
+}
+
+impl NewItem {
+    /// Returns the item of a message that goes to an inbox.
+    pub(crate) fn of(message: NewMessage, now: Timestamp) -> Option<Self> {
+        Some(Self {
+            tenant: message.tenant,
+            item: Item {
+                id: message.id,
+                recipient: message.recipient,
+                sequence: message.inbox_sequence?,
+                title: message.title,
+                body: message.body,
+                subject: message.subject,
+                class: message.class,
+                create_time: now,
+                read_time: None,
+            },
+        })
+    }
 }
 
 /// Everybody who watches an inbox in this process.
@@ -131,10 +167,35 @@ impl Watchers {
         Ok(Subscription { items: receiver, ended })
     }
 
+    /// Hands committed items to those who have all that came before; the loop looks for everybody else.
+    pub fn hand(&self, items: Vec<NewItem>) {
+        let mut inboxes: HashMap<TenantId, HashMap<String, Vec<Item>>> = HashMap::new();
+        for NewItem { tenant, item } in items {
+            let of_tenant = inboxes.entry(tenant).or_default();
+            of_tenant.entry(item.recipient.clone()).or_default().push(item);
+        }
+        let mut is_behind = false;
+        for watching in self.watching.lock().values_mut() {
+            let of_tenant = inboxes.get(&watching.tenant);
+            for item in of_tenant
+                .and_then(|inboxes| inboxes.get(&watching.recipient))
+                .into_iter()
+                .flatten()
+            {
+                is_behind |= item.sequence > watching.after && !watching.take_next(item);
+            }
+        }
+        if is_behind {
+            self.wake.wake();
+        }
+    }
+
     /// Hands items out until `stop`.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut woken = self.wake.listen();
+        let mut pace = Pace::new(GAP);
         while !stop.is_cancelled() {
+            pace.next().await;
             if let Err(error) = self.hand_out().await {
                 warn!(%error, "new inbox items could not be read, will go on");
             }
@@ -157,13 +218,14 @@ impl Watchers {
         let tenants: TenantSet = watchers.iter().map(|watcher| watcher.tenant.clone()).collect();
         let mut tx = self.database.begin("read_new_items", &tenants).await?;
         let news = inbox::news(&mut tx, &watchers).await?;
-        drop(tx);
+        tx.commit().await?;
         let mut all = self.watching.lock();
         for (place, item) in news {
             if let Some(watching) = all.get_mut(&keys[place]) {
-                watching.after = item.sequence;
-                // There is room, as only this loop sends; a reader who just left is forgotten in the next round.
-                drop(watching.items.try_send(item));
+                // What was handed on since the look is not handed out again.
+                if item.sequence > watching.after {
+                    watching.take(item);
+                }
             }
         }
         Ok(())
@@ -189,6 +251,21 @@ impl Watchers {
 }
 
 impl Watching {
+    /// Takes the item that comes right after the last one, if there is room.
+    fn take_next(&mut self, item: &Item) -> bool {
+        item.sequence == self.after + 1 && self.take(item.clone())
+    }
+
+    /// Takes an item if there is room; a reader who just left is forgotten in the loop's next round.
+    fn take(&mut self, item: Item) -> bool {
+        let sequence = item.sequence;
+        let taken = self.items.try_send(item).is_ok();
+        if taken {
+            self.after = sequence;
+        }
+        taken
+    }
+
     fn is_too_slow(&mut self, patience: Duration) -> bool {
         if self.items.capacity() > 0 {
             self.full_since = None;

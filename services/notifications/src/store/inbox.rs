@@ -178,7 +178,10 @@ pub async fn news(tx: &mut PgConnection, watchers: &[Watcher]) -> Result<Vec<(us
              where i.tenant_id = w.tenant_id and i.recipient = w.recipient and i.sequence > w.after
              order by i.sequence limit w.room
          ) as i
-         join messages m on m.tenant_id = i.tenant_id and m.message = i.message
+         cross join lateral (
+             -- The offset keeps the planner from reading all messages into a hash.
+             select * from messages m where m.tenant_id = i.tenant_id and m.message = i.message offset 0
+         ) as m
          order by w.place, i.sequence",
     )
     .bind(

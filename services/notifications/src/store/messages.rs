@@ -1,5 +1,7 @@
 //! The ledger: written when an event is applied, read by people.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
 use reflex_pg::DbError;
@@ -42,16 +44,17 @@ pub struct NewMessage {
     pub inbox_sequence: Option<i64>,
 }
 
-/// Writes messages and the inbox items of those to the inbox, in one statement. A message there already is left alone.
+/// Writes messages and the inbox items of those to the inbox, in one statement, and returns the ids of the items. A
+/// message there already is left alone.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn insert(tx: &mut PgConnection, messages: &[NewMessage], now: Timestamp) -> Result<(), DbError> {
+pub async fn insert(tx: &mut PgConnection, messages: &[NewMessage], now: Timestamp) -> Result<HashSet<Uuid>, DbError> {
     if messages.is_empty() {
-        return Ok(());
+        return Ok(HashSet::new());
     }
     let text = |of: fn(&NewMessage) -> &str| -> Vec<&str> { messages.iter().map(of).collect() };
-    sqlx::query(
+    let made: Vec<Uuid> = sqlx::query_scalar(
         "with given as materialized (
              select * from unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
                  $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[])
@@ -68,7 +71,8 @@ pub async fn insert(tx: &mut PgConnection, messages: &[NewMessage], now: Timesta
          )
          insert into inbox_items (tenant_id, recipient, sequence, message, create_time)
          select tenant_id, recipient, inbox_sequence, message, $15 from given join made using (message)
-         where inbox_sequence is not null",
+         where inbox_sequence is not null
+         returning message",
     )
     .bind(text(|message| message.tenant.as_str()))
     .bind(messages.iter().map(|message| message.id).collect::<Vec<_>>())
@@ -95,9 +99,9 @@ pub async fn insert(tx: &mut PgConnection, messages: &[NewMessage], now: Timesta
             .collect::<Vec<_>>(),
     )
     .bind(now.to_sqlx())
-    .execute(tx)
+    .fetch_all(tx)
     .await?;
-    Ok(())
+    Ok(made.into_iter().collect())
 }
 
 /// A message of the ledger.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use reflex_notifications::app::watch_inbox::{Ended, WatchLimits, Watchers};
+use reflex_notifications::app::watch_inbox::Ended;
 use reflex_proto::{
     notifications::v1::{
         ListInboxItemsRequest, ListInboxItemsResponse, MarkInboxItemReadRequest, WatchInboxRequest, WatchInboxResponse,
@@ -108,16 +108,7 @@ async fn items_are_shown_as_they_come_and_after_a_break() {
 #[tokio::test]
 async fn a_reader_too_slow_is_let_go_and_misses_nothing() {
     let mut scene = Scene::start().await;
-    let limits = WatchLimits {
-        watchers: 2,
-        items: 4,
-        patience: Duration::ZERO,
-    };
-    let watchers = Arc::new(Watchers::new(
-        scene.database.clone(),
-        limits,
-        scene.events.inbox_wake.clone(),
-    ));
+    let watchers = Arc::clone(&scene.events.watchers);
     let tasks = Tasks::new();
     tasks.spawn("watch-inboxes", Arc::clone(&watchers).run(tasks.stop()));
     let recipient = "members/zhang.wei";
@@ -132,7 +123,7 @@ async fn a_reader_too_slow_is_let_go_and_misses_nothing() {
 
     scene.assign(1..=10).await;
     let place = eventually("a place is free again", async || {
-        scene.events.inbox_wake.wake();
+        scene.inbox_wake.wake();
         watchers.watch(&tenant(), recipient, Some(4)).await.ok()
     });
     let mut next = place.await;

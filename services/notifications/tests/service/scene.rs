@@ -18,6 +18,7 @@ use reflex_notifications::{
         put_channel::WantedChannel,
         send::{Sender, SenderParts, Step},
         settings::SettingsCache,
+        watch_inbox::{WatchLimits, Watchers},
     },
     channels::{Capability, Channel, Endpoint, Format, Outcome, Rendered},
     domain::{
@@ -44,12 +45,20 @@ use crate::facts::{Facts, TENANT};
 
 pub(crate) const ROBOT: &str = "channels/robot";
 
+/// So little that a test can have too much.
+const WATCH_LIMITS: WatchLimits = WatchLimits {
+    watchers: 2,
+    items: 4,
+    patience: Duration::ZERO,
+};
+
 pub(crate) struct Scene {
     pub(crate) database: Database,
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) facts: Facts,
     pub(crate) provider: Arc<Provider>,
     pub(crate) events: LeadEvents,
+    pub(crate) inbox_wake: Wake,
     pub(crate) app: App,
     pub(crate) sender: Arc<Sender>,
     _dropped_last: TestDatabase,
@@ -79,6 +88,7 @@ impl Scene {
             settings: settings.clone(),
             relay_wake: RelayWake::default(),
         });
+        let inbox_wake = Wake::default();
         let events = LeadEvents {
             notifier: Notifier {
                 clock: clock.clone(),
@@ -87,7 +97,7 @@ impl Scene {
                 zone: TimeZone::get("Asia/Shanghai").unwrap(),
             },
             sender_wake: Wake::default(),
-            inbox_wake: Wake::default(),
+            watchers: Arc::new(Watchers::new(database.clone(), WATCH_LIMITS, inbox_wake.clone())),
         };
         let app = App {
             database: database.clone(),
@@ -105,6 +115,7 @@ impl Scene {
             facts: Facts::new(),
             provider,
             events,
+            inbox_wake,
             app,
             sender: Arc::new(sender),
             _dropped_last: test,
@@ -135,8 +146,9 @@ impl Scene {
     pub(crate) async fn apply(&self, events: &[Envelope]) -> Result<(), HandlerError> {
         let tenants: TenantSet = events.iter().map(|event| event.tenant.clone()).collect();
         let mut tx = self.database.begin("apply_events", &tenants).await?;
-        self.events.apply(&mut tx, events).await?;
+        let after = self.events.apply(&mut tx, events).await?;
         tx.commit().await?;
+        self.events.applied(after);
         Ok(())
     }
 

@@ -8,7 +8,6 @@ use reflex_proto::leads::v1::{LeadAssigned, LeadQueued, RoutingDecision, routing
 use reflex_runtime::{ids::SharedIds, telemetry};
 use reflex_tenancy::TenantId;
 use reflex_timers::Timer;
-use serde::Serialize;
 use sqlx::PgConnection;
 use tracing::info_span;
 
@@ -30,7 +29,7 @@ use crate::{
     store::{
         intake::{self, Changes, Move},
         leads::LeadRow,
-        running_clocks::{CLAIM_DUE, LADDER_STEP},
+        running_clocks::CLAIM_DUE,
     },
 };
 
@@ -168,13 +167,14 @@ impl<'a> Effects<'a> {
             fencing_token,
             clock,
         };
-        self.set_timer(
-            CLAIM_DUE,
-            format!("{}/{fencing_token}", fuse.lead),
-            due.at,
-            &fuse,
-            traceparent,
-        );
+        self.timers.push(Timer {
+            tenant: self.tenant.clone(),
+            kind: CLAIM_DUE.to_owned(),
+            key: format!("{}/{fencing_token}", fuse.lead),
+            due_time: due.at,
+            payload: serde_json::to_value(&fuse).expect("plain data becomes JSON"),
+            traceparent: traceparent.map(str::to_owned),
+        });
     }
 
     fn start_ladder(
@@ -194,28 +194,15 @@ impl<'a> Effects<'a> {
         dues.contact = Some(plan.contact_due);
         dues.provisional |= plan.provisional;
         dues.require_screening = ladder.require_screening;
-        let step_count = i16::try_from(plan.steps.len()).unwrap_or(i16::MAX);
-        for (planned, step) in plan.steps.into_iter().zip(&ladder.steps) {
-            let by = if ladder.wall_clock {
-                By::Wall
-            } else {
-                By::Calendar(calendar.clone())
-            };
-            let payload = LadderStep {
-                lead: LeadId(lead.lead_id),
-                step: planned.number,
-                step_count,
-                audience: planned.audience,
-                channels: planned.channels,
-                after: step.after,
-                clock: ClockStart {
-                    start,
-                    run: ladder.contact_within + step.after,
-                    by,
-                },
-            };
-            let key = format!("{}/{}", payload.lead, planned.number);
-            self.set_timer(LADDER_STEP, key, planned.due, &payload, traceparent);
+        let by = if ladder.wall_clock {
+            By::Wall
+        } else {
+            By::Calendar(calendar)
+        };
+        let first = LadderStep::first(LeadId(lead.lead_id), ladder, start, by);
+        if let (Some(first), Some(planned)) = (first, plan.steps.first()) {
+            let timer = first.timer(self.tenant, planned.due, traceparent.map(str::to_owned));
+            self.timers.push(timer);
         }
     }
 
@@ -224,24 +211,6 @@ impl<'a> Effects<'a> {
         let teams = team.map(|team| self.setup.directory.teams_up(team)).unwrap_or_default();
         let own = teams.into_iter().find_map(|team| team.calendar.clone());
         own.unwrap_or_else(CalendarId::default_of_tenant)
-    }
-
-    fn set_timer(
-        &mut self,
-        kind: &str,
-        key: String,
-        due_time: Timestamp,
-        payload: &impl Serialize,
-        traceparent: Option<&str>,
-    ) {
-        self.timers.push(Timer {
-            tenant: self.tenant.clone(),
-            kind: kind.to_owned(),
-            key,
-            due_time,
-            payload: serde_json::to_value(payload).expect("plain data becomes JSON"),
-            traceparent: traceparent.map(str::to_owned),
-        });
     }
 
     fn tell(&mut self, lead: &LeadRow, decision: &Decision, dues: &Dues, traceparent: Option<String>) {
