@@ -188,17 +188,34 @@ fn shape(expr: &Expr, schema: &Schema) -> Option<Shape> {
 
 /// Combines operands about one field; `neutral` is the constant that changes nothing, and the other decides alone.
 fn combined(operands: &[Expr], schema: &Schema, neutral: bool, combine: fn(&Set, &Set) -> Set) -> Option<Shape> {
-    let mut found: Option<(Slot, Set)> = None;
+    let mut slot = None;
+    let mut sets = Vec::new();
+    let mut decided = false;
     for operand in operands {
-        match (shape(operand, schema)?, &mut found) {
-            (Shape::Constant(value), _) if value == neutral => {}
-            (Shape::Constant(value), _) => return Some(Shape::Constant(value)),
-            (Shape::Field(slot, set), None) => found = Some((slot, set)),
-            (Shape::Field(slot, set), Some((same, all))) if slot == *same => *all = combine(all, &set),
-            (Shape::Field(..), Some(_)) => return None,
+        match shape(operand, schema)? {
+            Shape::Constant(value) => decided |= value != neutral,
+            Shape::Field(found, set) => {
+                if *slot.get_or_insert(found) != found {
+                    return None;
+                }
+                sets.push(set);
+            }
         }
     }
-    Some(found.map_or(Shape::Constant(neutral), |(slot, set)| Shape::Field(slot, set)))
+    if decided {
+        return Some(Shape::Constant(!neutral));
+    }
+    // By halves: one after the other, a long chain would take the square of its length.
+    while sets.len() > 1 {
+        sets = sets
+            .chunks(2)
+            .map(|pair| pair.iter().skip(1).fold(pair[0].clone(), |a, b| combine(&a, b)))
+            .collect();
+    }
+    Some(
+        slot.zip(sets.pop())
+            .map_or(Shape::Constant(neutral), |(slot, set)| Shape::Field(slot, set)),
+    )
 }
 
 fn field<'s>(expr: &Expr, schema: &'s Schema) -> Option<(Slot, &'s Field)> {

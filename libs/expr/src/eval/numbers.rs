@@ -30,12 +30,7 @@ pub(super) fn calculate<'e>(run: &Run<'e>, operation: &'e NumberOp) -> Result<Op
             let Some((number, places)) = number.zip(places) else {
                 return Ok(None);
             };
-            let places = places
-                .is_integer()
-                .then(|| places.to_u32())
-                .flatten()
-                .filter(|places| *places <= 28);
-            let places = places.ok_or(EvalError {
+            let places = places_of(places).ok_or(EvalError {
                 failure: Failure::DecimalPlaces,
                 span: *span,
             })?;
@@ -77,6 +72,14 @@ pub(super) fn calculate<'e>(run: &Run<'e>, operation: &'e NumberOp) -> Result<Op
             Ok(time.map(|time| Decimal::from(run.context.zone.to_datetime(time).hour())))
         }
     }
+}
+
+fn places_of(number: Decimal) -> Option<u32> {
+    // By way of a signed number: zero may have a sign.
+    let places = number.is_integer().then(|| number.to_i64()).flatten()?;
+    u32::try_from(places)
+        .ok()
+        .filter(|places| *places <= Decimal::MAX_SCALE)
 }
 
 /// Calculates with two numbers.

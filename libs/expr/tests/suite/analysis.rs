@@ -76,7 +76,7 @@ fn held(predicate: &Predicate, facts: &[Facts<'_>], context: &Context) -> Vec<bo
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_certain_is_so(earlier in conditions(), later in conditions()) {

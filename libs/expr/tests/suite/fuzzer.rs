@@ -85,8 +85,6 @@ pub(crate) struct Fuzzer {
     context: Context,
     seen: HashSet<String>,
     corpus: Vec<String>,
-    /// What was kept beside the seeds.
-    pub(crate) found: Vec<String>,
 }
 
 impl Fuzzer {
@@ -98,26 +96,29 @@ impl Fuzzer {
             context,
             seen: HashSet::new(),
             corpus: Vec::new(),
-            found: Vec::new(),
         }
     }
 
-    /// Checks an input of the corpus, and mutates it later on.
-    pub(crate) fn feed(&mut self, source: &str) {
-        let new = self.features(source);
-        self.seen.extend(new);
-        self.corpus.push(source.to_owned());
+    /// Checks a text, and keeps it for mutation if it shows something new.
+    pub(crate) fn offer(&mut self, source: &str) -> bool {
+        let features = self.features(source);
+        let new = features.iter().any(|feature| !self.seen.contains(feature));
+        if new {
+            self.seen.extend(features);
+            self.corpus.push(source.to_owned());
+        }
+        new
     }
 
-    /// Makes an input of others and checks it.
+    /// Makes a text of those that were kept, and checks it.
     pub(crate) fn step(&mut self) {
         let source = self.mutant();
-        let features = self.features(&source);
-        if features.iter().any(|feature| !self.seen.contains(feature)) {
-            self.seen.extend(features);
-            self.corpus.push(source.clone());
-            self.found.push(source);
-        }
+        self.offer(&source);
+    }
+
+    /// Lists what was kept.
+    pub(crate) fn corpus(&self) -> &[String] {
+        &self.corpus
     }
 
     fn below(&mut self, bound: usize) -> usize {

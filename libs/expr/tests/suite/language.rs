@@ -1,7 +1,9 @@
 //! The language in tables: what formulas result in, what they are written back as, and how errors read.
 
 use crate::world;
-use reflex_expr::{Context, Facts, Field, Lang, Predicate, Program, Schema, Type, Value, formula, limits};
+use reflex_expr::{
+    Context, Explanation, Facts, Field, Lang, Predicate, Program, Schema, Type, Value, analyse, formula, limits,
+};
 use serde_json::{Value as Json, json};
 
 fn eval(source: &str, facts: &Json) -> Result<Json, &'static str> {
@@ -65,6 +67,7 @@ fn formulas_result_in() {
         ("-(2 + 3) % 3", json!(-2)),
         ("- -2", json!(2)),
         ("-(数量 - 3) & ''", json!("0")),
+        ("ROUND(2.5, -(数量 - 3))", json!(3)),
         ("1.5亿 / 3万", json!(5000)),
         ("ROUND(2.345, 2) & ''", json!("2.35")),
         ("ROUND(-2.5)", json!(-3)),
@@ -300,6 +303,29 @@ fn limits_have_their_errors() {
             "{}",
             source.chars().take(30).collect::<String>()
         );
+    }
+}
+
+#[test]
+fn the_deepest_trees_fit_on_the_stack() {
+    let levels = limits::DEPTH - 2;
+    let ladder = format!("{}0{}", "IF(数量 = 3, ".repeat(levels), ", 1)".repeat(levels));
+    let negations = format!("{}已签约", "NOT ".repeat(levels));
+    let negatives = format!("{}数量", "-".repeat(levels));
+    for (source, result) in [(ladder, json!(0)), (negations, json!(true)), (negatives, json!(3))] {
+        // Half of what threads have.
+        let deep = std::thread::Builder::new().stack_size(1024 * 1024).spawn(move || {
+            let schema = world::schema();
+            let facts = Facts::from_json(&schema, &known()).unwrap();
+            let read = formula::parse(&source).unwrap();
+            assert_eq!(formula::parse(&formula::print(&read)).unwrap(), read);
+            let explanation = Explanation::of(&read, &facts, &world::context()).unwrap();
+            assert_eq!(explanation.to_json()["value"], result);
+            if let Ok(predicate) = Predicate::check(read, &schema) {
+                assert!(!analyse::is_never(&predicate, &schema) && analyse::covers(&predicate, &predicate, &schema));
+            }
+        });
+        deep.unwrap().join().unwrap();
     }
 }
 

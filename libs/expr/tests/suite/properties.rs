@@ -74,7 +74,7 @@ fn spans_read_alike(expr: &Expr, text: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn reading_undoes_writing(source in generate::exprs()) {

@@ -293,7 +293,8 @@ fn less(left: &Owned, right: &Owned) -> bool {
 
 fn round(number: Decimal, places: Decimal) -> Result {
     let places = places
-        .to_u32()
+        .to_i64()
+        .and_then(|whole| u32::try_from(whole).ok())
         .filter(|whole| Decimal::from(*whole) == places && *whole <= 28);
     let places = places.ok_or(Failure::DecimalPlaces)?;
     let shift = Decimal::from(10_i64.checked_pow(places).unwrap_or(0));
