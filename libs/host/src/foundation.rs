@@ -8,6 +8,7 @@ use reflex_pg::{
     Database, DbError, catalogue,
     lease::{ShardWorker, Shards},
     migrate::{self, MigrateError},
+    statistics::Statistics,
 };
 use reflex_rpc::{
     auth::Verifier,
@@ -95,14 +96,17 @@ impl Foundation {
         }
         let owner = environment.ids.next();
         let outbox_retention = Duration::from_secs(config.outbox_retention_hours * 3600);
-        Ok(Self {
+        let foundation = Self {
             db,
             redis,
             environment,
             relay: RelayWake::default(),
             owner,
             outbox_retention,
-        })
+        };
+        let statistics = Statistics::new(foundation.db.worker.clone());
+        foundation.spawn_shards("refresh-statistics", 1, statistics);
+        Ok(foundation)
     }
 
     /// Runs a group of shards: one worker a shard over all replicas.

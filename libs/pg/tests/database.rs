@@ -88,6 +88,39 @@ async fn the_schema_keeps_tenants_apart() {
 }
 
 #[tokio::test]
+async fn a_table_that_filled_since_anybody_looked_is_counted_again() {
+    let (test, db) = database(2).await;
+    let id = tenant("a");
+    let mut tx = db.begin("fill", &TenantSet::one(&id)).await.unwrap();
+    for number in 0..150 {
+        let key = RequestKey {
+            request_id: Uuid::from_u128(number),
+            ..key(1)
+        };
+        requests::claim(&mut tx, &id, &key).await.unwrap();
+    }
+    // A busy connection tells what it wrote each second, an idle one only after ten.
+    sqlx::query("select pg_stat_force_next_flush()")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let owner = sqlx::PgPool::connect(&test.owner_url()).await.unwrap();
+    eventually("the rows are counted", async || {
+        let _tables: i32 = sqlx::query_scalar("select refresh_statistics()")
+            .fetch_one(&db.worker)
+            .await
+            .unwrap();
+        let rows: f32 = sqlx::query_scalar("select reltuples from pg_class where relname = 'request_ids'")
+            .fetch_one(&owner)
+            .await
+            .unwrap();
+        rows > 100.0
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_request_id_is_claimed_once_also_by_callers_at_the_same_moment() {
     let (_test, db) = database(8).await;
     let id = tenant("a");
