@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use reflex_tenancy::TenantId;
 
-use crate::commands::{apply, calendar, claims, dead_letters, follow_ups, inbox, keys, leads, members, messages};
+use crate::commands::{apply, calendar, claims, dead_letters, expr, follow_ups, inbox, keys, leads, members, messages};
 
 /// Reflex from the command line: set up tenants, take leads in, see who got them and why, and who was told.
 #[derive(Debug, Parser)]
@@ -51,6 +51,15 @@ pub(crate) enum Format {
     Json,
 }
 
+/// Language of explanations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// Chinese.
+    Zh,
+    /// English.
+    En,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Apply(apply::Apply),
@@ -63,6 +72,7 @@ pub(crate) enum Command {
     Messages(messages::Messages),
     Dlq(dead_letters::DeadLetters),
     Calendar(calendar::Calendar),
+    Expr(expr::Expr),
     Token(keys::Token),
     Keys(keys::Keys),
 }

@@ -4,6 +4,7 @@ pub(crate) mod apply;
 pub(crate) mod calendar;
 pub(crate) mod claims;
 pub(crate) mod dead_letters;
+pub(crate) mod expr;
 pub(crate) mod follow_ups;
 pub(crate) mod inbox;
 pub(crate) mod keys;
@@ -42,6 +43,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Messages(command) => command.run(&output).await,
         Command::Dlq(command) => command.run(&output).await,
         Command::Calendar(command) => command.run(&output),
+        Command::Expr(command) => command.run(&output),
         Command::Token(command) => command.run(&output),
         Command::Keys(command) => command.run(&output),
     }

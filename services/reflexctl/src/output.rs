@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::cli::Format;
 use crate::dynamic::to_json;
 
-pub(crate) use table::Table;
+pub(crate) use table::{Table, one_line, width};
 
 /// Standard output in the format asked for.
 #[derive(Clone, Debug)]

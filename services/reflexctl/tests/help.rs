@@ -40,6 +40,9 @@ const COMMANDS: &[&[&str]] = &[
     &["dlq", "drop"],
     &["calendar", "due"],
     &["calendar", "elapsed"],
+    &["expr", "check"],
+    &["expr", "eval"],
+    &["expr", "print"],
     &["token"],
     &["keys", "generate"],
 ];

@@ -109,7 +109,7 @@ fn calendar(text: &Value) -> Value {
         .unwrap_or_else(|| text.clone())
 }
 
-/// Turns the list of cells into an object by cell, `territory × product`.
+/// Turns the list of cells into an object by cell, `territory × product`, then `territory × product (2)`.
 fn matrix(entries: &Value) -> Value {
     let mut cells = Map::new();
     for entry in entries.as_array().into_iter().flatten() {
@@ -121,13 +121,13 @@ fn matrix(entries: &Value) -> Value {
         let name = format!("{} × {}", part("territory"), part("product"));
         let mut cell = Value::Object(cell);
         sort_texts(&mut cell);
-        // The server refuses a cell that is there twice; until then both are shown.
-        let name = if cells.contains_key(&name) {
-            format!("{name} (again)")
-        } else {
-            name
-        };
-        cells.insert(name, cell);
+        // Entries of one cell are tried in their order, so they are compared by it.
+        let mut numbered = (2..).map(|number| format!("{name} ({number})"));
+        let mut free = name.clone();
+        while cells.contains_key(&free) {
+            free = numbered.next().expect("there are more numbers than entries");
+        }
+        cells.insert(free, cell);
     }
     Value::Object(cells)
 }

@@ -12,7 +12,7 @@ use reflex_proto::leads::v1::{ExplainAssignmentRequest, GetLeadRequest, ListLead
 
 use super::{answer, lead_name, named};
 use crate::bundle::Owner;
-use crate::cli::{ConnectionArgs, PageArgs};
+use crate::cli::{ConnectionArgs, Language, PageArgs};
 use crate::output::Output;
 
 /// Takes leads in and shows them.
@@ -42,8 +42,8 @@ enum LeadsCommand {
         /// Number, id or resource name of the lead.
         lead: String,
         /// Language of the explanation.
-        #[arg(long, value_enum, default_value_t = explain::Language::Zh)]
-        lang: explain::Language,
+        #[arg(long, value_enum, default_value_t = Language::Zh)]
+        lang: Language,
     },
 }
 
@@ -125,7 +125,7 @@ impl Leads {
         Ok(())
     }
 
-    async fn explain(&self, lead: &str, lang: explain::Language, output: &Output) -> anyhow::Result<()> {
+    async fn explain(&self, lead: &str, lang: Language, output: &Output) -> anyhow::Result<()> {
         let connection = self.connection.connect()?;
         let name = lead_name(&connection, lead).await?;
         let request = ExplainAssignmentRequest { name };

@@ -43,12 +43,12 @@ impl Table {
 }
 
 /// Keeps a cell on its line, and terminal control sequences out of the terminal.
-fn one_line(cell: &str) -> String {
+pub(crate) fn one_line(cell: &str) -> String {
     cell.replace(char::is_control, " ")
 }
 
 /// Returns how many columns of a terminal a text takes: two for each Chinese, Japanese, Korean or full-width character.
-fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.chars().map(|char| if is_wide(char) { 2 } else { 1 }).sum()
 }
 

@@ -2,18 +2,10 @@
 
 use std::fmt::Write as _;
 
-use clap::ValueEnum;
 use reflex_proto::leads::v1::{ExplainAssignmentResponse, LeadHistoryEntry, RoutingDecision};
 
+use crate::cli::Language::{self, En, Zh};
 use crate::output::{Output, Table};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Language {
-    Zh,
-    En,
-}
-
-use Language::{En, Zh};
 
 /// The words of triggers, rules, reasons and history: as the API has them, in Chinese, in English.
 const WORDS: &[(&str, &str, &str)] = &[
@@ -148,15 +140,13 @@ fn render_decision(decision: &RoutingDecision, lang: Language) -> String {
     } else {
         default_team
     };
+    let entry = matched_entry(decision, lang);
     let chosen = or(&decision.chosen, lang.pick("暂无，进入队列", "nobody, it waits"));
     let mut facts = Table::new([lang.pick("策略版本", "policy version"), version.as_str()]);
     for (label, value) in [
         (lang.pick("地区路径", "territories"), path(&decision.territory_path)),
         (lang.pick("产品路径", "products"), path(&decision.product_path)),
-        (
-            lang.pick("匹配条目", "matched entry"),
-            or(&decision.matched_entry, matched),
-        ),
+        (lang.pick("匹配条目", "matched entry"), or(&entry, matched)),
         (lang.pick("团队", "team"), or(&decision.team, none)),
         (lang.pick("选中", "chosen"), chosen),
         (lang.pick("依据", "because"), lang.word(&decision.reason)),
@@ -164,6 +154,7 @@ fn render_decision(decision: &RoutingDecision, lang: Language) -> String {
         facts.row([label.to_owned(), value]);
     }
     let mut text = facts.render(2);
+    text.push_str(&render_skipped(decision, lang));
     if !decision.candidates.is_empty() {
         let mut table = Table::new([
             lang.pick("候选人", "CANDIDATE"),
@@ -195,6 +186,58 @@ fn render_decision(decision: &RoutingDecision, lang: Language) -> String {
     text
 }
 
+/// Returns the cell that matched, its number and its condition, as far as the decision has them.
+fn matched_entry(decision: &RoutingDecision, lang: Language) -> String {
+    let mut entry = decision.matched_entry.clone();
+    if decision.matched_number > 0 {
+        let number = decision.matched_number;
+        entry = match lang {
+            Zh => format!("第 {number} 条  {entry}"),
+            En => format!("no. {number}  {entry}"),
+        };
+    }
+    if !decision.matched_when.is_empty() {
+        let when = decision.matched_when.replace('\n', " ");
+        let _ = write!(entry, "{}{when}", lang.pick("  条件：", "  when "));
+    }
+    entry
+}
+
+/// Writes the entries whose condition did not hold, and what they lack.
+fn render_skipped(decision: &RoutingDecision, lang: Language) -> String {
+    if decision.skipped_entries.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new([
+        lang.pick("条件不符", "NOT MATCHED"),
+        lang.pick("地域 × 产品", "ENTRY"),
+        lang.pick("原因", "WHY"),
+    ]);
+    for skipped in &decision.skipped_entries {
+        table.row([
+            match lang {
+                Zh => format!("第 {} 条", skipped.number),
+                En => format!("no. {}", skipped.number),
+            },
+            skipped.entry.clone(),
+            match lang {
+                Zh => skipped.missing_zh.clone(),
+                En => skipped.missing_en.clone(),
+            },
+        ]);
+    }
+    let mut text = table.render(2);
+    let named = i32::try_from(decision.skipped_entries.len()).unwrap_or(i32::MAX);
+    let more = decision.skipped_count.saturating_sub(named);
+    if more > 0 {
+        let _ = match lang {
+            Zh => writeln!(text, "  另有 {more} 条条件不符"),
+            En => writeln!(text, "  and {more} more"),
+        };
+    }
+    text
+}
+
 fn render_history(history: &[LeadHistoryEntry], lang: Language, output: &Output) -> String {
     let headings = [
         lang.pick("时间", "TIME"),
@@ -217,7 +260,7 @@ fn render_history(history: &[LeadHistoryEntry], lang: Language, output: &Output)
 #[cfg(test)]
 mod tests {
     use jiff::tz::TimeZone;
-    use reflex_proto::leads::v1::routing_decision::{Candidate, Exclusion};
+    use reflex_proto::leads::v1::routing_decision::{Candidate, Exclusion, SkippedEntry};
 
     use super::*;
     use crate::cli::Format;
@@ -282,6 +325,48 @@ mod tests {
   2026-03-02 09:00:00  已分配  members/li.na
 ";
         assert_eq!(explained(Zh), expected);
+    }
+
+    #[test]
+    fn conditions_that_did_not_hold_are_shown() {
+        let decision = RoutingDecision {
+            matched_entry: "any × any".to_owned(),
+            matched_number: 3,
+            matched_when: "预算 > 1万".to_owned(),
+            team: "teams/ortho".to_owned(),
+            skipped_entries: vec![SkippedEntry {
+                number: 1,
+                entry: "jiangsu × any".to_owned(),
+                when: "来源 = '展会'".to_owned(),
+                missing_zh: "需要 来源 = '展会'（来源 现为 官网）".to_owned(),
+                missing_en: "needs 来源 = '展会' (来源 is 官网)".to_owned(),
+            }],
+            skipped_count: 2,
+            ..RoutingDecision::default()
+        };
+        for (lang, parts) in [
+            (
+                Zh,
+                [
+                    "匹配条目  第 3 条  any × any  条件：预算 > 1万\n",
+                    "  第 1 条   jiangsu × any  需要 来源 = '展会'（来源 现为 官网）\n",
+                    "  另有 1 条条件不符\n",
+                ],
+            ),
+            (
+                En,
+                [
+                    "matched entry   no. 3  any × any  when 预算 > 1万\n",
+                    "  no. 1        jiangsu × any  needs 来源 = '展会' (来源 is 官网)\n",
+                    "  and 1 more\n",
+                ],
+            ),
+        ] {
+            let text = render_decision(&decision, lang);
+            for part in parts {
+                assert!(text.contains(part), "{part:?} is not in\n{text}");
+            }
+        }
     }
 
     #[test]
