@@ -117,6 +117,13 @@ pub(crate) fn urgency_word(urgency: Urgency) -> &'static str {
     }
 }
 
+/// Returns the urgency of a table's word.
+pub(crate) fn urgency_of_word(word: &str) -> Option<Urgency> {
+    [Urgency::Red, Urgency::Yellow, Urgency::Green]
+        .into_iter()
+        .find(|urgency| urgency_word(*urgency) == word)
+}
+
 /// Returns the message's urgency of a table's word.
 pub(crate) fn urgency_of(word: Option<&str>) -> lead::Urgency {
     match word {

@@ -22,10 +22,12 @@ use uuid::Uuid;
 use self::effects::Effects;
 use super::App;
 use crate::{
+    convert,
     domain::{
         assign::{LeadFacts, Snapshot, route_batch},
         decision::{Decision, Outcome, Trigger},
-        ids::{MemberId, ResourceId},
+        ids::{CalendarId, MemberId, ResourceId},
+        routing::Details,
     },
     setup::Setup,
     store::{
@@ -139,6 +141,7 @@ impl<'a> Batch<'a> {
             open_leads: standings.open_leads,
             turns: standings.turns,
             account_owners: std::collections::HashMap::new(),
+            zone: setup.calendar(&CalendarId::default_of_tenant()).time_zone().clone(),
         };
         let effects = Effects::new(tenant, setup, &app.ids, app.clock.now());
         Self {
@@ -186,7 +189,19 @@ impl<'a> Batch<'a> {
         for (account, owner) in intake::list_account_owners(tx, self.tenant, &accounts).await? {
             self.snapshot.account_owners.entry(account).or_insert(owner);
         }
-        let facts: Vec<LeadFacts> = leads.iter().map(|lead| facts(lead, trigger)).collect();
+        let policy = self.snapshot.policy.as_deref();
+        let wants_details = policy.is_some_and(|policy| policy.conditions().is_some());
+        let facts: Vec<LeadFacts> = leads
+            .iter()
+            .map(|lead| LeadFacts {
+                details: if wants_details {
+                    details(lead)
+                } else {
+                    Details::default()
+                },
+                ..facts(lead, trigger)
+            })
+            .collect();
         let decisions = route_batch(&facts, &mut self.snapshot, self.app.clock.now());
         let mut placed = 0;
         for ((lead, facts), decision) in leads.iter().zip(&facts).zip(&decisions) {
@@ -206,6 +221,27 @@ fn facts(lead: &LeadRow, trigger: Trigger) -> LeadFacts {
         account: lead.account.clone(),
         trigger,
         previous_owner: lead.previous_owner.as_deref().and_then(|id| MemberId::from_id(id).ok()),
+        details: Details::default(),
+    }
+}
+
+fn details(lead: &LeadRow) -> Details {
+    Details {
+        source: lead.source.clone(),
+        company: lead.company.clone(),
+        remark: lead.remark.clone(),
+        form: lead
+            .form
+            .as_ref()
+            .map(|form| format!("forms/{form}"))
+            .unwrap_or_default(),
+        urgency: lead.urgency.as_deref().and_then(convert::urgency_of_word),
+        budget_min_fen: lead.budget_min_fen,
+        budget_max_fen: lead.budget_max_fen,
+        has_phone: !lead.phone.is_empty(),
+        has_email: !lead.email.is_empty(),
+        create_time: Some(lead.create_time.to_jiff()),
+        attributes: lead.attributes.0.clone(),
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn raw_policy(message: &pb::RoutingPolicy) -> Result<RawPolicy, Viola
         product: entry.product.clone(),
         team: entry.team.clone(),
         skills: entry.skills.clone(),
+        when: entry.when.clone(),
     };
     Ok(RawPolicy {
         entries: message.entries.iter().map(entry).collect(),
@@ -45,6 +46,7 @@ pub(crate) fn policy(version: i32, spec: &PolicySpec) -> pb::RoutingPolicy {
         product: optional(entry.product.as_ref()),
         team: entry.team.to_string(),
         skills: entry.skills.clone(),
+        when: entry.when.clone().unwrap_or_default(),
     };
     pb::RoutingPolicy {
         version,

@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::decision::{
-    Candidate, ChosenBy, Decision, Exclusion, ExclusionReason, Outcome, QueueReason, Trace, Trigger, TurnTaken,
+    Candidate, ChosenBy, Decision, Exclusion, ExclusionReason, Outcome, QueueReason, Skipped, Trace, Trigger, TurnTaken,
 };
 use super::directory::Directory;
 use super::distribution::{Group, Place, Turns};
@@ -17,7 +17,7 @@ use super::ids::{MemberId, ResourceId};
 use super::leave::Leaves;
 use super::member::Member;
 use super::names::Recognition;
-use super::routing::{Policy, Target};
+use super::routing::{Details, Entry, Policy, Target, number, shortened};
 
 /// What routing wants to know of a lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct LeadFacts {
     pub trigger: Trigger,
     /// Who shall not get it again: who gave it back, let it expire or left.
     pub previous_owner: Option<MemberId>,
+    /// What conditions ask for; wanted only where [`Policy::conditions`] are.
+    pub details: Details,
 }
 
 /// What routing wants to know of a tenant.
@@ -49,6 +51,8 @@ pub struct Snapshot {
     pub turns: HashMap<Group, Turns>,
     /// Owner of each account.
     pub account_owners: HashMap<String, MemberId>,
+    /// Where conditions read days and hours.
+    pub zone: TimeZone,
 }
 
 impl Snapshot {
@@ -132,6 +136,10 @@ pub fn route(lead: &LeadFacts, snapshot: &Snapshot, now: Timestamp) -> Decision 
         product_path,
         product_unclear,
         matched_entry: None,
+        matched_number: None,
+        matched_when: None,
+        skipped: Vec::new(),
+        skipped_count: 0,
         candidates: Vec::new(),
         exclusions: Vec::new(),
     };
@@ -170,7 +178,7 @@ pub fn route(lead: &LeadFacts, snapshot: &Snapshot, now: Timestamp) -> Decision 
             trace,
         );
     };
-    let Some(target) = policy.resolve(&trace.territory_path, &trace.product_path) else {
+    let Some(target) = resolve(policy, lead, snapshot, now, &mut trace) else {
         return decided(
             Outcome::Queued {
                 reason: QueueReason::NoEntry,
@@ -180,7 +188,6 @@ pub fn route(lead: &LeadFacts, snapshot: &Snapshot, now: Timestamp) -> Decision 
             trace,
         );
     };
-    trace.matched_entry = target.entry.map(super::routing::Entry::label);
     let line = line_up(target, lead, snapshot, now, &mut trace);
     let Some(&(first, first_place)) = line.first() else {
         let reason = QueueReason::of(&trace.exclusions);
@@ -206,6 +213,41 @@ pub fn route(lead: &LeadFacts, snapshot: &Snapshot, now: Timestamp) -> Decision 
         turn,
     };
     decided(assigned(first, chosen_by), Some(turn), trace)
+}
+
+/// Finds where the policy sends the lead, and notes which entry matched and which conditions did not hold.
+fn resolve<'a>(
+    policy: &'a Policy,
+    lead: &LeadFacts,
+    snapshot: &Snapshot,
+    now: Timestamp,
+    trace: &mut Trace,
+) -> Option<Target<'a>> {
+    // Read only once a condition is met: most leads of most policies meet none.
+    let mut inquiry = None;
+    let target = policy.resolve(&trace.territory_path, &trace.product_path, |place, entry, when| {
+        let Some(conditions) = policy.conditions() else {
+            return false;
+        };
+        let inquiry = inquiry.get_or_insert_with(|| conditions.inquire(lead, now, &snapshot.zone));
+        let holds = inquiry.holds(place);
+        if !holds {
+            trace.skipped_count += 1;
+            if trace.skipped.len() < Skipped::KEPT {
+                trace.skipped.push(Skipped {
+                    number: number(place),
+                    entry: entry.label(),
+                    when: shortened(when),
+                    missing: inquiry.missing(place),
+                });
+            }
+        }
+        holds
+    })?;
+    trace.matched_entry = target.entry.map(Entry::label);
+    trace.matched_number = target.place.map(number);
+    trace.matched_when = target.entry.and_then(|entry| entry.when.clone());
+    Some(target)
 }
 
 /// Orders those who can take the lead by whose turn it is, and notes everybody of the team in the trace.

@@ -208,10 +208,45 @@ pub struct Trace {
     pub product_unclear: Vec<ProductId>,
     /// The entry that matched, as `territory × product`; `None` for the default team, or where no entry was asked.
     pub matched_entry: Option<String>,
+    /// Its number in the policy, from 1.
+    pub matched_number: Option<u32>,
+    /// Its condition, if it has one.
+    pub matched_when: Option<String>,
+    /// Entries of fitting cells whose condition did not hold, in the order they were tried; the first [`Skipped::KEPT`].
+    pub skipped: Vec<Skipped>,
+    /// How many there were.
+    pub skipped_count: u32,
     /// Who could take it: the chosen one first, then whoever is next in line.
     pub candidates: Vec<Candidate>,
     /// Who could not, and why.
     pub exclusions: Vec<Exclusion>,
+}
+
+/// An entry whose condition did not hold; its texts are bounded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Its number in the policy, from 1.
+    pub number: u32,
+    /// Its cell, as `territory × product`.
+    pub entry: String,
+    /// Its condition.
+    pub when: String,
+    /// What would have to be otherwise.
+    pub missing: Missing,
+}
+
+impl Skipped {
+    /// How many a decision names; of the others it says how many there were.
+    pub const KEPT: usize = 8;
+}
+
+/// What would have to be otherwise for a condition to hold, and what the lead says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// In Chinese.
+    pub zh: String,
+    /// In English.
+    pub en: String,
 }
 
 /// Somebody who could take the lead, as they stood before the decision.

@@ -1,4 +1,12 @@
-//! Which team a lead goes to: the matrix of territories and products, looked up from the most special to the most general.
+//! Which team a lead goes to: the matrix of territories and products, looked up from the most special to the most general,
+//! and the conditions of its entries.
+
+mod conditions;
+mod fields;
+
+pub(super) use conditions::shortened;
+pub use conditions::{Conditions, Inquiry};
+pub use fields::Details;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,6 +26,8 @@ pub const DEFAULT_CLAIM_WITHIN: Duration = Duration::from_hours(2);
 pub const LONGEST_TERM: Duration = Duration::from_hours(366 * 24);
 
 const MAX_ENTRIES: usize = 10_000;
+/// A lead may have to try all of them, in each cell on its way up.
+const MAX_CONDITIONS_PER_CELL: usize = 100;
 
 /// One cell of the matrix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +40,9 @@ pub struct Entry {
     pub team: TeamId,
     /// Skills a member must have, sorted.
     pub skills: Vec<String>,
+    /// What must hold for the lead, too, as it was written; `None` for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
 }
 
 impl Entry {
@@ -84,6 +97,19 @@ pub struct RawEntry {
     pub team: String,
     /// Skills a member must have.
     pub skills: Vec<String>,
+    /// What must hold for the lead, too, or empty.
+    pub when: String,
+}
+
+/// Returns the number people give the entry at a place.
+pub(super) fn number(place: usize) -> u32 {
+    u32::try_from(place + 1).unwrap_or(u32::MAX)
+}
+
+impl RawEntry {
+    fn condition(&self) -> Option<&str> {
+        Some(self.when.trim()).filter(|when| !when.is_empty())
+    }
 }
 
 impl PolicySpec {
@@ -95,27 +121,26 @@ impl PolicySpec {
         let mut violations = Violations::default();
         violations.number("policy.entries", raw.entries.len(), 0..=MAX_ENTRIES);
         let mut entries = Vec::with_capacity(raw.entries.len());
-        let mut cells = HashMap::new();
+        let mut cells: HashMap<_, Cell> = HashMap::new();
         for (place, entry) in raw.entries.iter().enumerate() {
             let at = |field: &str| format!("policy.entries[{place}].{field}");
             let territory = violations.optional_name(&at("territory"), &entry.territory);
             let product = violations.optional_name(&at("product"), &entry.product);
             let skills = parse_skills(&mut violations, &at("skills"), &entry.skills);
-            if let Some(first) = cells.insert((&entry.territory, &entry.product), place) {
-                violations.add(
-                    at("territory"),
-                    format!("is the same cell of the matrix as entries[{first}]"),
-                );
-            }
+            let when = violations.text(&at("when"), &entry.when, 0..=conditions::MAX_CHARACTERS);
+            let cell = cells.entry((&entry.territory, &entry.product)).or_default();
+            cell.check(place, !when.is_empty(), &mut violations);
             if let Some(team) = violations.name(&at("team"), &entry.team) {
                 entries.push(Entry {
                     territory,
                     product,
                     team,
                     skills,
+                    when: Some(when).filter(|when| !when.is_empty()),
                 });
             }
         }
+        check_conditions(&mut violations, raw);
         let default_team = violations.optional_name("policy.default_team", &raw.default_team);
         if raw.claim_within > LONGEST_TERM {
             violations.add("policy.claim_within", "must be at most 366 days");
@@ -165,13 +190,53 @@ impl PolicySpec {
     }
 }
 
+/// What stands in one cell of the matrix.
+#[derive(Default)]
+struct Cell {
+    /// Place of the entry without a condition.
+    plain: Option<usize>,
+    conditional: usize,
+}
+
+impl Cell {
+    fn check(&mut self, place: usize, conditional: bool, violations: &mut Violations) {
+        let field = format!("policy.entries[{place}].territory");
+        if conditional {
+            self.conditional += 1;
+            if self.conditional > MAX_CONDITIONS_PER_CELL {
+                let most = MAX_CONDITIONS_PER_CELL;
+                violations.add(
+                    field,
+                    format!("must be one of at most {most} with a condition in the same cell"),
+                );
+            }
+        } else if let Some(first) = self.plain.replace(place) {
+            violations.add(field, format!("is the same cell of the matrix as entries[{first}]"));
+        }
+    }
+}
+
+fn check_conditions(violations: &mut Violations, raw: &RawPolicy) {
+    let Some(conditions) = Conditions::compile(raw.entries.iter().map(RawEntry::condition)) else {
+        return;
+    };
+    for (place, entry) in raw.entries.iter().enumerate() {
+        if let Some(error) = conditions.error(place) {
+            let fault = conditions::fault(error, entry.condition().unwrap_or_default());
+            violations.add(format!("policy.entries[{place}].when"), fault);
+        }
+    }
+}
+
 /// A version of a policy, indexed: a look-up costs the depth of the two trees, however many entries there are.
 #[derive(Debug, Clone)]
 pub struct Policy {
     version: i32,
     spec: PolicySpec,
-    /// Place of the entry, by territory and then by product.
-    cells: HashMap<Option<TerritoryId>, HashMap<Option<ProductId>, usize>>,
+    /// Places of the entries, by territory and then by product, in order.
+    cells: HashMap<Option<TerritoryId>, HashMap<Option<ProductId>, Vec<usize>>>,
+    /// Compiled; `None` where no entry has any.
+    conditions: Option<Conditions>,
     /// Group of each entry.
     groups: Vec<Group>,
     default_group: Option<Group>,
@@ -182,6 +247,8 @@ pub struct Policy {
 pub struct Target<'a> {
     /// The entry that matched; `None` for the default team.
     pub entry: Option<&'a Entry>,
+    /// Its place in the policy.
+    pub place: Option<usize>,
     /// Who shares the lead.
     pub group: &'a Group,
 }
@@ -198,13 +265,16 @@ impl Policy {
     /// Indexes a version of a policy.
     #[must_use]
     pub fn new(version: i32, spec: PolicySpec) -> Self {
-        let mut cells: HashMap<_, HashMap<_, _>> = HashMap::new();
+        let mut cells: HashMap<_, HashMap<_, Vec<_>>> = HashMap::new();
         for (place, entry) in spec.entries.iter().enumerate() {
             cells
                 .entry(entry.territory.clone())
                 .or_default()
-                .insert(entry.product.clone(), place);
+                .entry(entry.product.clone())
+                .or_default()
+                .push(place);
         }
+        let conditions = Conditions::compile(spec.entries.iter().map(|entry| entry.when.as_deref()));
         let groups = spec
             .entries
             .iter()
@@ -215,6 +285,7 @@ impl Policy {
             version,
             spec,
             cells,
+            conditions,
             groups,
             default_group,
         }
@@ -232,107 +303,48 @@ impl Policy {
         &self.spec
     }
 
+    /// Returns the conditions of the entries; `None` if no entry has any, and then nobody needs the details of leads.
+    #[must_use]
+    pub fn conditions(&self) -> Option<&Conditions> {
+        self.conditions.as_ref()
+    }
+
     /// Finds where a lead goes, whose territory and product are given with all above them, the most special first.
     ///
     /// The territory decides before the product: a city's entry for any product comes before the province's entry for
-    /// the very product. Entries for any territory come last, then the default team; `None` if there is not even that.
+    /// the very product. Entries of the same cell come in their order. Entries for any territory come last, then the
+    /// default team; `None` if there is not even that. `holds` is asked about the condition of the entry at a place.
     #[must_use]
-    pub fn resolve(&self, territories: &[TerritoryId], products: &[ProductId]) -> Option<Target<'_>> {
+    pub fn resolve(
+        &self,
+        territories: &[TerritoryId],
+        products: &[ProductId],
+        mut holds: impl FnMut(usize, &Entry, &str) -> bool,
+    ) -> Option<Target<'_>> {
         for territory in territories.iter().map(Some).chain([None]) {
             let Some(row) = self.cells.get(&territory.cloned()) else {
                 continue;
             };
             for product in products.iter().map(Some).chain([None]) {
-                if let Some(&place) = row.get(&product.cloned()) {
-                    return Some(Target {
-                        entry: Some(&self.spec.entries[place]),
-                        group: &self.groups[place],
-                    });
+                for &place in row.get(&product.cloned()).into_iter().flatten() {
+                    let entry = &self.spec.entries[place];
+                    if entry.when.as_deref().is_none_or(|when| holds(place, entry, when)) {
+                        return Some(Target {
+                            entry: Some(entry),
+                            place: Some(place),
+                            group: &self.groups[place],
+                        });
+                    }
                 }
             }
         }
-        self.default_group.as_ref().map(|group| Target { entry: None, group })
+        self.default_group.as_ref().map(|group| Target {
+            entry: None,
+            place: None,
+            group,
+        })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::directory::DirectoryRows;
-
-    fn raw(cells: &[(&str, &str, &str)]) -> RawPolicy {
-        let entry = |&(territory, product, team): &(&str, &str, &str)| RawEntry {
-            territory: territory.into(),
-            product: product.into(),
-            team: team.into(),
-            skills: Vec::new(),
-        };
-        RawPolicy {
-            entries: cells.iter().map(entry).collect(),
-            ..RawPolicy::default()
-        }
-    }
-
-    fn faults(raw: &RawPolicy) -> Vec<String> {
-        PolicySpec::parse(raw).map_or_else(|found| found.into_iter().map(|it| it.field).collect(), |_| Vec::new())
-    }
-
-    #[test]
-    fn policies_are_checked() {
-        let east = ("territories/east", "products/ortho", "teams/zhang");
-        assert!(faults(&raw(&[east, ("", "", "teams/zhang")])).is_empty());
-        assert_eq!(
-            faults(&raw(&[east, ("", "", "teams/zhang"), east])),
-            ["policy.entries[2].territory"]
-        );
-        assert_eq!(faults(&raw(&[("east", "ortho", "")])).len(), 3);
-        assert_eq!(
-            faults(&RawPolicy {
-                default_team: "zhang".into(),
-                ..raw(&[])
-            }),
-            ["policy.default_team"]
-        );
-        assert_eq!(
-            faults(&RawPolicy {
-                claim_within: LONGEST_TERM * 2,
-                ..raw(&[])
-            }),
-            ["policy.claim_within"]
-        );
-        assert_eq!(
-            faults(&raw(&vec![("", "", "teams/a"); MAX_ENTRIES + 1]))[0],
-            "policy.entries"
-        );
-        assert_eq!(PolicySpec::parse(&raw(&[])).unwrap().claim_within, DEFAULT_CLAIM_WITHIN);
-    }
-
-    #[test]
-    fn policies_are_kept_as_json() {
-        let spec = PolicySpec::parse(&raw(&[("territories/east", "", "teams/zhang")])).unwrap();
-        let json = serde_json::to_string(&spec).unwrap();
-        assert!(json.contains(r#""claim_within":"PT2H""#), "{json}");
-        assert_eq!(serde_json::from_str::<PolicySpec>(&json).unwrap(), spec);
-    }
-
-    #[test]
-    fn unknown_references_are_named() {
-        let spec = PolicySpec::parse(&raw(&[("territories/east", "products/ortho", "teams/zhang")])).unwrap();
-        let unknown = spec.unknown_references(&Directory::new(DirectoryRows::default()));
-        assert_eq!(unknown, ["products/ortho", "teams/zhang", "territories/east"]);
-    }
-
-    #[test]
-    fn a_thousand_entries_are_found_by_depth() {
-        let names: Vec<_> = (0..1000).map(|n| format!("territories/t{n}")).collect();
-        let cells: Vec<_> = names
-            .iter()
-            .map(|name| (name.as_str(), "products/ortho", "teams/zhang"))
-            .collect();
-        let policy = Policy::new(1, PolicySpec::parse(&raw(&cells)).unwrap());
-        let path = ["territories/unknown", "territories/t999", "territories/t0"].map(|name| name.parse().unwrap());
-        let target = policy.resolve(&path, &["products/ortho".parse().unwrap()]).unwrap();
-        assert_eq!(target.entry.unwrap().label(), "t999 × ortho");
-        assert!(policy.resolve(&path, &[]).is_none());
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ fn entry(territory: &str, product: &str, team: &str) -> routing_policy::Entry {
         territory: territory.into(),
         product: product.into(),
         team: team.into(),
-        skills: Vec::new(),
+        ..routing_policy::Entry::default()
     }
 }
 
@@ -196,6 +196,47 @@ async fn a_policy_names_only_what_exists() {
         admin.routing.put_routing_policy(put(negative)).await,
         INVALID,
         "policy.claim_within",
+    );
+}
+
+#[tokio::test]
+async fn conditions_are_stored_as_written_and_refused_with_their_place() {
+    let leads = Leads::start().await;
+    let mut admin = leads.admin(HUADONG);
+    admin.put_team("zhang").await;
+    let conditional = |when: &str| routing_policy::Entry {
+        when: when.into(),
+        ..entry("", "", "teams/zhang")
+    };
+    let policy = |entries| RoutingPolicy {
+        entries,
+        ..RoutingPolicy::default()
+    };
+    let wanted = vec![
+        conditional("来源 = '展会' 且 预算 >= 50万"),
+        entry("", "", "teams/zhang"),
+    ];
+    let stored = admin
+        .routing
+        .put_routing_policy(put(policy(wanted.clone())))
+        .await
+        .unwrap()
+        .into_inner()
+        .policy
+        .unwrap();
+    assert_eq!(stored.entries, wanted);
+    let request = GetRoutingPolicyRequest { version: 0 };
+    let found = admin.routing.get_routing_policy(request).await.unwrap().into_inner();
+    assert_eq!(found.policy.unwrap(), stored);
+
+    let mistaken = policy(vec![
+        conditional("来源 = '展会'"),
+        conditional("预算 > 1 且 来园 = '展会'"),
+    ]);
+    assert_refused(
+        admin.routing.put_routing_policy(put(mistaken)).await,
+        INVALID,
+        "policy.entries[1].when: 第 1 行第 10 列：没有字段“来园”，是否应为 来源 ？ / line 1, column 10: there is no field 来园",
     );
 }
 

@@ -277,6 +277,19 @@ mod tests {
             ),
             ["entries[territories/east × products/a].team: \"teams/a\" → \"teams/c\""]
         );
+        let when = |condition: &str| format!("{{team: teams/b, when: {condition}}}");
+        assert_eq!(
+            paths(
+                "RoutingPolicy",
+                &format!("entries: [{}, {}, {any}]", when("有电话"), when("有邮箱")),
+                &format!("entries: [{}, {}, {any}]", when("有邮箱"), when("有电话"))
+            ),
+            [
+                "entries[any × any].when: \"有电话\" → \"有邮箱\"",
+                "entries[any × any (2)].when: \"有邮箱\" → \"有电话\""
+            ],
+            "entries of one cell are tried in their order"
+        );
     }
 
     #[test]

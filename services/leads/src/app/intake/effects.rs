@@ -278,6 +278,14 @@ fn on_record(decision: &Decision) -> RoutingDecision {
         reason: exclusion.reason.as_str().into(),
         detail: exclusion.detail.clone(),
     });
+    let skipped = trace.skipped.iter().map(|skipped| routing_decision::SkippedEntry {
+        number: i32::try_from(skipped.number).unwrap_or(i32::MAX),
+        entry: skipped.entry.clone(),
+        when: skipped.when.clone(),
+        missing_zh: skipped.missing.zh.clone(),
+        missing_en: skipped.missing.en.clone(),
+    });
+    let matched_number = trace.matched_number.unwrap_or_default();
     RoutingDecision {
         decide_time: Some(convert::timestamp(trace.decide_time)),
         trigger: trace.trigger.as_str().into(),
@@ -290,5 +298,9 @@ fn on_record(decision: &Decision) -> RoutingDecision {
         exclusions: exclusions.collect(),
         chosen,
         reason: reason.into(),
+        matched_number: i32::try_from(matched_number).unwrap_or(i32::MAX),
+        matched_when: trace.matched_when.clone().unwrap_or_default(),
+        skipped_entries: skipped.collect(),
+        skipped_count: i32::try_from(trace.skipped_count).unwrap_or(i32::MAX),
     }
 }

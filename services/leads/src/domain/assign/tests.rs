@@ -61,6 +61,7 @@ fn entry(territory: &str, product: &str, team: &str, skills: &[&str]) -> Entry {
         product: ResourceId::from_id(product).ok(),
         team: id(team),
         skills: skills.iter().map(ToString::to_string).collect(),
+        when: None,
     }
 }
 
@@ -111,6 +112,7 @@ fn snapshot(members: Vec<Member>) -> Snapshot {
         open_leads: HashMap::new(),
         turns: HashMap::new(),
         account_owners: HashMap::new(),
+        zone: TimeZone::UTC,
     }
 }
 
@@ -121,6 +123,7 @@ fn lead(territory: &str, product: &str) -> LeadFacts {
         account: String::new(),
         trigger: Trigger::Captured,
         previous_owner: None,
+        details: Details::default(),
     }
 }
 
@@ -181,6 +184,97 @@ fn the_trace_shows_what_was_looked_up() {
     assert_eq!(unclear.territory_unclear, ["beijing", "shanghai"].map(id));
     let json = serde_json::to_string(&trace).unwrap();
     assert_eq!(serde_json::from_str::<Trace>(&json).unwrap(), trace);
+}
+
+#[test]
+fn the_trace_tells_which_conditions_did_not_hold() {
+    let mut snapshot = snapshot(one_each());
+    let when = |entry: Entry, when: &str| Entry {
+        when: Some(when.to_owned()),
+        ..entry
+    };
+    let mut matrix = vec![
+        when(entry("east", "ortho", "suzhou", &[]), "预算 >= 50万"),
+        when(entry("suzhou", "", "suzhou", &[]), "来源 = '展会' 且 预算 > 1万"),
+        when(entry("east", "ortho", "zhang", &[]), "属性.科室 = '骨科'"),
+        entry("east", "ortho", "li", &[]),
+    ];
+    snapshot.policy = Some(Arc::new(policy(matrix.clone(), None)));
+    let details = Details {
+        source: "官网".into(),
+        budget_max_fen: 20_000_00,
+        attributes: [("科室".to_owned(), "骨科".to_owned())].into(),
+        ..Details::default()
+    };
+    let lead = LeadFacts {
+        details,
+        ..lead("苏州", "接骨螺钉")
+    };
+    let decision = route(&lead, &snapshot, NOW);
+    assert_eq!(owner(&decision), Some("z"));
+    let trace = decision.trace;
+    assert_eq!(
+        (
+            trace.matched_entry.as_deref(),
+            trace.matched_number,
+            trace.matched_when.as_deref()
+        ),
+        (Some("east × ortho"), Some(3), Some("属性.科室 = '骨科'"))
+    );
+    let skipped: Vec<_> = trace
+        .skipped
+        .iter()
+        .map(|it| {
+            (
+                it.number,
+                it.entry.as_str(),
+                it.when.as_str(),
+                it.missing.zh.as_str(),
+                it.missing.en.as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        skipped,
+        [
+            (
+                2,
+                "suzhou × any",
+                "来源 = '展会' 且 预算 > 1万",
+                "需要 来源 = '展会'（来源 现为 官网）",
+                "needs 来源 = '展会' (来源 is 官网)"
+            ),
+            (
+                1,
+                "east × ortho",
+                "预算 >= 50万",
+                "需要 预算 >= 500000（预算 现为 20000）",
+                "needs 预算 >= 500000 (预算 is 20000)"
+            ),
+        ]
+    );
+    assert_eq!(trace.skipped_count, 2);
+    let json = serde_json::to_string(&trace).unwrap();
+    assert_eq!(serde_json::from_str::<Trace>(&json).unwrap(), trace);
+
+    matrix.splice(
+        3..,
+        (0..20).map(|n| when(entry("east", "ortho", "li", &[]), &format!("来源 = '{n}'"))),
+    );
+    matrix.remove(2);
+    snapshot.policy = Some(Arc::new(policy(matrix, None)));
+    let decision = route(&lead, &snapshot, NOW);
+    assert_eq!(
+        decision.outcome,
+        Outcome::Queued {
+            reason: QueueReason::NoEntry,
+            team: None
+        }
+    );
+    assert_eq!(
+        (decision.trace.skipped.len(), decision.trace.skipped_count),
+        (Skipped::KEPT, 22)
+    );
 }
 
 #[test]

@@ -1,0 +1,141 @@
+//! The conditions of a policy's entries: checked when a policy is put, compiled once a version, asked for each lead.
+
+use jiff::{Timestamp, tz::TimeZone};
+use reflex_expr::ast::Expr;
+use reflex_expr::{Context, Error, Explanation, Facts, Lang, Predicate, Schema, formula};
+
+use super::fields::{self, Reader};
+use crate::domain::assign::LeadFacts;
+use crate::domain::decision::Missing;
+
+/// Longest condition.
+pub(super) const MAX_CHARACTERS: usize = 2000;
+/// Longest text of a condition or of what is missing that a decision keeps.
+const KEPT_CHARACTERS: usize = 300;
+/// Costliest condition that is explained part by part; of others it is said only that they do not hold.
+const EXPLAINED_COST: u32 = 200;
+
+/// The compiled conditions of a policy.
+#[derive(Debug, Clone)]
+pub struct Conditions {
+    schema: Schema,
+    /// By place of the entry.
+    predicates: Vec<Option<Result<Predicate, Error>>>,
+    reader: Reader,
+}
+
+impl Conditions {
+    /// Compiles conditions by the places of their entries; `None` if there are none at all.
+    #[must_use]
+    pub fn compile<'a>(sources: impl IntoIterator<Item = Option<&'a str>>) -> Option<Self> {
+        let parsed: Vec<Option<Result<Expr, Error>>> =
+            sources.into_iter().map(|source| source.map(formula::parse)).collect();
+        if parsed.iter().all(Option::is_none) {
+            return None;
+        }
+        let schema = fields::schema(parsed.iter().flatten().flatten());
+        let check = |parsed: Result<Expr, Error>| Predicate::check(parsed?, &schema);
+        let predicates: Vec<_> = parsed.into_iter().map(|parsed| parsed.map(check)).collect();
+        let sound = predicates.iter().flatten().flatten();
+        let used = sound.flat_map(|predicate| predicate.fields().iter().copied());
+        let reader = Reader::new(used, &schema);
+        Some(Self {
+            predicates,
+            reader,
+            schema,
+        })
+    }
+
+    /// Returns what is wrong with the condition at a place, if anything is.
+    #[must_use]
+    pub fn error(&self, place: usize) -> Option<&Error> {
+        self.predicates.get(place)?.as_ref()?.as_ref().err()
+    }
+
+    /// Begins to ask the conditions about a lead.
+    #[must_use]
+    pub fn inquire<'a>(&'a self, lead: &'a LeadFacts, now: Timestamp, zone: &TimeZone) -> Inquiry<'a> {
+        Inquiry {
+            conditions: self,
+            facts: self.reader.facts(&self.schema, lead, now),
+            context: Context::new(now, zone.clone()),
+        }
+    }
+}
+
+/// What the conditions say of one lead.
+#[derive(Debug)]
+pub struct Inquiry<'a> {
+    conditions: &'a Conditions,
+    facts: Facts<'a>,
+    context: Context,
+}
+
+impl Inquiry<'_> {
+    /// Tells whether the condition at a place holds; one that cannot be calculated does not, nor one that an older release
+    /// accepted and this one cannot read.
+    #[must_use]
+    pub fn holds(&self, place: usize) -> bool {
+        match self.conditions.predicates.get(place) {
+            Some(Some(Ok(predicate))) => predicate.holds(&self.facts, &self.context).unwrap_or(false),
+            Some(Some(Err(_))) => false,
+            Some(None) | None => true,
+        }
+    }
+
+    /// Tells what would have to be otherwise for the condition at a place to hold.
+    #[must_use]
+    pub fn missing(&self, place: usize) -> Missing {
+        let said = |say: &dyn Fn(Lang) -> String| Missing {
+            zh: shortened(&say(Lang::Zh)),
+            en: shortened(&say(Lang::En)),
+        };
+        match self.conditions.predicates.get(place) {
+            Some(Some(Ok(predicate))) if predicate.cost() <= EXPLAINED_COST => {
+                let explained = Explanation::of(predicate.source(), &self.facts, &self.context);
+                let missing = explained.as_ref().ok().and_then(Explanation::missing);
+                missing.map_or_else(|| said(&unexplained), |missing| said(&|lang| missing.text(lang)))
+            }
+            Some(Some(Err(error))) => said(&|lang| error.text(lang)),
+            _ => said(&unexplained),
+        }
+    }
+}
+
+fn unexplained(lang: Lang) -> String {
+    match lang {
+        Lang::Zh => "条件不成立".to_owned(),
+        Lang::En => "the condition does not hold".to_owned(),
+    }
+}
+
+/// Cuts a text to what a decision keeps.
+pub(in crate::domain) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(KEPT_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Says what is wrong with a condition and where, in Chinese and in English.
+pub(super) fn fault(error: &Error, source: &str) -> String {
+    let at = error.span.position(source);
+    format!(
+        "第 {line} 行第 {column} 列：{zh}{hint_zh} / line {line}, column {column}: {en}{hint_en}",
+        line = at.line,
+        column = at.column,
+        zh = error.text(Lang::Zh),
+        en = error.text(Lang::En),
+        hint_zh = hint(error, Lang::Zh),
+        hint_en = hint(error, Lang::En),
+    )
+}
+
+/// Tells how to write an attribute to whoever names a field that nothing is near to.
+fn hint(error: &Error, lang: Lang) -> &'static str {
+    match (error.problem.code(), error.problem.suggestion(), lang) {
+        ("UNKNOWN_FIELD", None, Lang::Zh) => "；表单里的其他字段写作 属性.名称",
+        ("UNKNOWN_FIELD", None, Lang::En) => "; further fields of forms are written attributes.name",
+        _ => "",
+    }
+}
