@@ -7,7 +7,10 @@ use reflex_tenancy::TenantSet;
 use super::{App, change_setup::Begun};
 use crate::{
     convert,
-    domain::{decision::Trigger, routing::PolicySpec},
+    domain::{
+        decision::Trigger,
+        routing::{PolicySpec, nobody_takes},
+    },
     error::Error,
     store::{policies, reroute},
 };
@@ -16,7 +19,8 @@ impl App {
     /// Stores a policy as the next version and makes it the active one, unless it is the active one already.
     ///
     /// # Errors
-    /// [`Error::Violations`], [`Error::WrongState`] naming unknown teams, territories and products.
+    /// [`Error::Violations`], [`Error::WrongState`] naming unknown teams, territories and products, or teams nobody of whom
+    /// can take a lead.
     pub(crate) async fn put_routing_policy(
         &self,
         caller: &Caller,
@@ -46,6 +50,11 @@ impl App {
         let version = match active {
             Some(active) if *active.spec() == spec => active.version(),
             _ => {
+                let directory = &change.before.directory;
+                let idle = spec.teams_without_takers(directory);
+                if !idle.is_empty() {
+                    return Err(Error::WrongState(nobody_takes(&idle, directory)));
+                }
                 let version = active.map_or(0, |active| active.version()) + 1;
                 policies::insert(&mut change.tx, &change.tenant, version, &spec, self.clock.now()).await?;
                 reroute::request(&mut change.tx, &change.tenant, Trigger::PolicyChanged, None).await?;

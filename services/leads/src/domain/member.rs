@@ -164,6 +164,12 @@ pub struct RawMember {
 }
 
 impl Member {
+    /// Tells whether there are leads the member would get if they were there and had no others.
+    #[must_use]
+    pub fn could_take_leads(&self) -> bool {
+        self.active && self.role.takes_leads() && self.capacity > 0
+    }
+
     /// Checks a member. Fields of the violations start with `member.`.
     ///
     /// # Errors

@@ -1,9 +1,11 @@
 //! Which team a lead goes to: the matrix of territories and products, looked up from the most special to the most general,
 //! and the conditions of its entries.
 
+mod activation;
 mod conditions;
 mod fields;
 
+pub use activation::nobody_takes;
 pub(super) use conditions::shortened;
 pub use conditions::{Conditions, Inquiry};
 pub use fields::Details;
@@ -27,7 +29,9 @@ pub const LONGEST_TERM: Duration = Duration::from_hours(366 * 24);
 
 const MAX_ENTRIES: usize = 10_000;
 /// A lead may have to try all of them, in each cell on its way up.
-const MAX_CONDITIONS_PER_CELL: usize = 100;
+const MAX_CONDITIONS_PER_CELL: usize = 50;
+/// Each is compared with those of its cell when a policy is put.
+const MAX_CONDITIONS: usize = 1000;
 
 /// One cell of the matrix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -217,6 +221,14 @@ impl Cell {
 }
 
 fn check_conditions(violations: &mut Violations, raw: &RawPolicy) {
+    let count = raw.entries.iter().filter_map(RawEntry::condition).count();
+    if count > MAX_CONDITIONS {
+        violations.add(
+            "policy.entries",
+            format!("must have at most {MAX_CONDITIONS} conditions, has {count}"),
+        );
+        return;
+    }
     let Some(conditions) = Conditions::compile(raw.entries.iter().map(RawEntry::condition)) else {
         return;
     };
@@ -226,6 +238,7 @@ fn check_conditions(violations: &mut Violations, raw: &RawPolicy) {
             violations.add(format!("policy.entries[{place}].when"), fault);
         }
     }
+    activation::check_reach(violations, raw, &conditions);
 }
 
 /// A version of a policy, indexed: a look-up costs the depth of the two trees, however many entries there are.

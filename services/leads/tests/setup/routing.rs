@@ -1,8 +1,9 @@
 //! Routing policies and ladders.
 
 use reflex_proto::leads::v1::{
-    GetRoutingPolicyRequest, Ladder, ListLaddersRequest, Product, PutLadderRequest, PutProductRequest,
-    PutRoutingPolicyRequest, PutTerritoryRequest, RoutingPolicy, Territory, ladder, routing_policy,
+    GetRoutingPolicyRequest, Ladder, ListLaddersRequest, Member, Product, PutLadderRequest, PutMemberRequest,
+    PutProductRequest, PutRoutingPolicyRequest, PutTerritoryRequest, RoutingPolicy, Territory, ladder, member,
+    routing_policy,
 };
 
 use crate::harness::{HUABEI, HUADONG, INVALID, Leads, NOT_FOUND, OTHER_PAGE, WRONG_STATE, assert_refused};
@@ -237,6 +238,60 @@ async fn conditions_are_stored_as_written_and_refused_with_their_place() {
         admin.routing.put_routing_policy(put(mistaken)).await,
         INVALID,
         "policy.entries[1].when: 第 1 行第 10 列：没有字段“来园”，是否应为 来源 ？ / line 1, column 10: there is no field 来园",
+    );
+}
+
+#[tokio::test]
+async fn a_policy_nobody_could_work_by_is_refused() {
+    let leads = Leads::start().await;
+    let mut admin = leads.admin(HUADONG);
+    for team in ["zhang", "li"] {
+        admin.put_team(team).await;
+    }
+    let to = |team: &str| RoutingPolicy {
+        default_team: team.into(),
+        ..RoutingPolicy::default()
+    };
+    let put_member = |name: &str, capacity| PutMemberRequest {
+        member: Some(Member {
+            name: name.into(),
+            display_name: "王".into(),
+            team: "teams/zhang".into(),
+            role: member::Role::Sales.into(),
+            capacity,
+            active: true,
+            ..Member::default()
+        }),
+        request_id: String::new(),
+    };
+    // Its members may come later.
+    admin.routing.put_routing_policy(put(to("teams/zhang"))).await.unwrap();
+    admin.directory.put_member(put_member("members/wang", 0)).await.unwrap();
+    // Once active, a policy is not questioned again.
+    admin.routing.put_routing_policy(put(to("teams/zhang"))).await.unwrap();
+    admin.routing.put_routing_policy(put(to("teams/li"))).await.unwrap();
+    assert_refused(
+        admin.routing.put_routing_policy(put(to("teams/zhang"))).await,
+        WRONG_STATE,
+        "（teams/zhang）里没有人能接线索",
+    );
+    admin.directory.put_member(put_member("members/sun", 5)).await.unwrap();
+    admin.routing.put_routing_policy(put(to("teams/zhang"))).await.unwrap();
+
+    let shadowed = RoutingPolicy {
+        entries: vec![
+            entry("", "", "teams/li"),
+            routing_policy::Entry {
+                when: "有电话".into(),
+                ..entry("", "", "teams/zhang")
+            },
+        ],
+        ..RoutingPolicy::default()
+    };
+    assert_refused(
+        admin.routing.put_routing_policy(put(shadowed)).await,
+        INVALID,
+        "policy.entries[1].when: 地域和产品相同的第 1 条没有条件，总是先匹配",
     );
 }
 

@@ -202,7 +202,7 @@ fn the_trace_tells_which_conditions_did_not_hold() {
     snapshot.policy = Some(Arc::new(policy(matrix.clone(), None)));
     let details = Details {
         source: "官网".into(),
-        budget_max_fen: 20_000_00,
+        budget_max_fen: 2_000_000,
         attributes: [("科室".to_owned(), "骨科".to_owned())].into(),
         ..Details::default()
     };

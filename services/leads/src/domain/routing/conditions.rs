@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use reflex_expr::ast::Expr;
-use reflex_expr::{Context, Error, Explanation, Facts, Lang, Predicate, Schema, formula};
+use reflex_expr::{Context, Error, Explanation, Facts, Lang, Predicate, Schema, analyse, formula};
 
 use super::fields::{self, Reader};
 use crate::domain::assign::LeadFacts;
@@ -22,10 +22,15 @@ pub struct Conditions {
     /// By place of the entry.
     predicates: Vec<Option<Result<Predicate, Error>>>,
     reader: Reader,
+    /// What an entry without a condition asks.
+    always: Predicate,
 }
 
 impl Conditions {
     /// Compiles conditions by the places of their entries; `None` if there are none at all.
+    ///
+    /// # Panics
+    /// Never: a constant is a condition.
     #[must_use]
     pub fn compile<'a>(sources: impl IntoIterator<Item = Option<&'a str>>) -> Option<Self> {
         let parsed: Vec<Option<Result<Expr, Error>>> =
@@ -39,10 +44,12 @@ impl Conditions {
         let sound = predicates.iter().flatten().flatten();
         let used = sound.flat_map(|predicate| predicate.fields().iter().copied());
         let reader = Reader::new(used, &schema);
+        let always = Predicate::compile("TRUE", &schema).expect("a constant is a condition");
         Some(Self {
+            schema,
             predicates,
             reader,
-            schema,
+            always,
         })
     }
 
@@ -50,6 +57,28 @@ impl Conditions {
     #[must_use]
     pub fn error(&self, place: usize) -> Option<&Error> {
         self.predicates.get(place)?.as_ref()?.as_ref().err()
+    }
+
+    /// Tells whether the condition at a place certainly holds for no lead at all.
+    #[must_use]
+    pub fn is_never(&self, place: usize) -> bool {
+        self.predicate(place)
+            .is_some_and(|predicate| analyse::is_never(predicate, &self.schema))
+    }
+
+    /// Tells whether the condition at a place certainly holds wherever the other does; none at all holds always.
+    #[must_use]
+    pub fn covers(&self, earlier: usize, later: usize) -> bool {
+        let unconditional = |place: usize| self.predicates.get(place).is_none_or(Option::is_none);
+        match (self.predicate(earlier), self.predicate(later)) {
+            (None, _) => unconditional(earlier),
+            (Some(earlier), Some(later)) => analyse::covers(earlier, later, &self.schema),
+            (Some(earlier), None) => unconditional(later) && analyse::covers(earlier, &self.always, &self.schema),
+        }
+    }
+
+    fn predicate(&self, place: usize) -> Option<&Predicate> {
+        self.predicates.get(place)?.as_ref()?.as_ref().ok()
     }
 
     /// Begins to ask the conditions about a lead.
