@@ -171,6 +171,12 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         r#"{"pageSize": 1, "pageToken": "<page_of_leads>"}"#,
         INVALID,
     ),
+    ("leads.v1.LeadService/WatchLeads", r#"{"owner": "<member>"}"#, Nothing),
+    (
+        "leads.v1.LeadService/WatchLeads",
+        r#"{"resumeToken": "<resume_token_of_leads>"}"#,
+        INVALID,
+    ),
     (
         "leads.v1.LeadService/CloseLead",
         r#"{"name": "<called_lead>", "outcome": "OUTCOME_LOST", "reason": "x"}"#,

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::SignedDuration;
 use reflex_events::{NewEvent, outbox};
 use reflex_pg::Database;
-use reflex_proto::notifications::v1::{WatchInboxRequest, inbox_service_client::InboxServiceClient};
+use reflex_proto::{
+    leads::v1::{WatchLeadsRequest, lead_service_client::LeadServiceClient},
+    notifications::v1::{WatchInboxRequest, inbox_service_client::InboxServiceClient},
+};
 use reflex_rpc::identity::Role;
 use reflex_runtime::{
     clock::{Clock as _, FixedClock},
@@ -196,6 +199,13 @@ impl Furnishing<'_> {
             .await
             .unwrap()
             .into_inner();
+        let mut watched_leads = LeadServiceClient::new(self.suite.leads(&self.tenant, Role::Admin, None))
+            .watch_leads(WatchLeadsRequest::default())
+            .await
+            .unwrap()
+            .into_inner();
+        let start = watched_leads.message().await.unwrap().unwrap();
+        self.names.insert("resume_token_of_leads", start.resume_token);
 
         let request_id = SystemIds.next().to_string();
         let lead = json!({"source": "canary", "externalId": "E-000777", "company": MARK, "contactName": MARK,

@@ -22,8 +22,9 @@ pub(crate) mod put_territory;
 pub(crate) mod recompute;
 pub(crate) mod record_follow_up;
 pub(crate) mod rehome;
+pub(crate) mod watch_leads;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use reflex_events::RelayWake;
 use reflex_pg::{Database, batcher::Batcher};
@@ -49,6 +50,9 @@ pub(crate) struct App {
     pub(crate) setups: Setups,
     pub(crate) pages: PageTokens,
     pub(crate) captures: Batcher<capture_lead::Capture, capture_lead::Outcome>,
+    pub(crate) watchers: Arc<watch_leads::Watchers>,
+    /// How long facts are kept after they were published.
+    pub(crate) fact_retention: Duration,
 }
 
 /// Wakes the intake loops of this process after a commit that gave them work; cheap to clone.

@@ -21,6 +21,8 @@ pub struct Config {
     pub capture_batch: usize,
     /// How long published facts are kept, in hours.
     pub outbox_retention_hours: u64,
+    /// What watching leads may cost.
+    pub watch: WatchConfig,
     /// How it is called.
     pub server: ServerConfig,
     /// Its database.
@@ -31,6 +33,18 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Logs, traces, metrics.
     pub telemetry: TelemetryConfig,
+}
+
+/// What watching leads may cost.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WatchConfig {
+    /// Watchers at once in this process.
+    pub max_watchers: usize,
+    /// Changes that wait for a reader who is slow.
+    pub queue: usize,
+    /// How long a reader may take nothing while changes wait, in seconds.
+    pub patience_seconds: u64,
 }
 
 impl Config {

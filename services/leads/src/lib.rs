@@ -13,7 +13,7 @@ mod grpc;
 pub mod setup;
 mod store;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use reflex_events::RelayWake;
 use reflex_host::{AuthConfig, Environment, Foundation, FoundationConfig, Program, Schema, ServerConfig};
@@ -26,7 +26,13 @@ use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 
 use crate::{
-    app::{App, IntakeWake, capture_lead::CaptureBatches, fire_timers::LeadTimers, intake::Intake},
+    app::{
+        App, IntakeWake,
+        capture_lead::CaptureBatches,
+        fire_timers::LeadTimers,
+        intake::Intake,
+        watch_leads::{WatchLimits, Watchers},
+    },
     setup::Setups,
     store::reroute::INTAKE_SHARDS,
 };
@@ -98,6 +104,15 @@ pub async fn serve(
             intake: intake.clone(),
         },
     );
+    let limits = WatchLimits {
+        watchers: config.watch.max_watchers,
+        changes: config.watch.queue,
+        patience: Duration::from_secs(config.watch.patience_seconds),
+    };
+    let watchers = Arc::new(Watchers::new(foundation.db.clone(), limits));
+    environment
+        .tasks
+        .spawn("watch-leads", Arc::clone(&watchers).run(environment.tasks.stop()));
     let app = Arc::new(App {
         db: foundation.db.clone(),
         clock: environment.clock.clone(),
@@ -108,6 +123,8 @@ pub async fn serve(
         setups: Setups::new(environment.clock.clone()),
         pages: PageTokens::new(config.page_token_key.expose_secret().as_bytes()),
         captures,
+        watchers,
+        fact_retention: Duration::from_secs(config.outbox_retention_hours * 3_600),
     });
     environment
         .tasks

@@ -3,6 +3,7 @@
 pub(crate) mod calendars;
 pub(crate) mod capture;
 pub(crate) mod catalogues;
+pub(crate) mod changes;
 pub(crate) mod decisions;
 pub(crate) mod escalations;
 pub(crate) mod follow_ups;

@@ -22,6 +22,7 @@ const COMMANDS: &[&[&str]] = &[
     &["apply"],
     &["leads", "capture"],
     &["leads", "list"],
+    &["leads", "watch"],
     &["leads", "show"],
     &["leads", "explain"],
     &["claim"],

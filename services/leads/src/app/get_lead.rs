@@ -76,7 +76,7 @@ pub(crate) fn show(row: &LeadRow, caller: &Caller) -> Lead {
 }
 
 /// Parses a resource name that may be empty.
-fn optional<Id: ResourceId>(field: &str, name: &str) -> Result<Option<Id>, Error> {
+pub(crate) fn optional<Id: ResourceId>(field: &str, name: &str) -> Result<Option<Id>, Error> {
     if name.is_empty() {
         return Ok(None);
     }

@@ -1,19 +1,24 @@
 //! `LeadService`.
 
-use futures_util::{StreamExt as _, stream::FuturesOrdered};
+use std::{pin::Pin, time::Duration};
+
+use futures_util::{
+    Stream, StreamExt as _,
+    stream::{self, FuturesOrdered},
+};
 use reflex_proto::leads::v1::{
     CaptureLeadRequest, CaptureLeadResponse, CloseLeadRequest, CloseLeadResponse, GetLeadRequest, GetLeadResponse,
     ListLeadsRequest, ListLeadsResponse, NewLead as NewLeadMessage, RefusedLead, StreamCaptureLeadsRequest,
-    StreamCaptureLeadsResponse, lead_service_server::LeadService,
+    StreamCaptureLeadsResponse, WatchLeadsRequest, WatchLeadsResponse, lead_service_server::LeadService,
 };
-use reflex_rpc::{identity::Caller, request_id::RequestId};
+use reflex_rpc::{identity::Caller, request_id::RequestId, status};
 use reflex_tenancy::TenantId;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::Rpc;
 use crate::{
-    app::capture_lead::Captured,
+    app::{capture_lead::Captured, watch_leads::Ended},
     convert,
     domain::{ids::LeadId, new_lead::NewLead},
     error::Error,
@@ -24,6 +29,8 @@ use crate::{
 const STREAM_WINDOW: usize = 256;
 /// Refusals a stream's answer lists; the rest is counted.
 const LISTED_REFUSALS: usize = 1_000;
+/// When a watcher whose stream ended may come back.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 #[tonic::async_trait]
 impl LeadService for Rpc {
@@ -83,6 +90,25 @@ impl LeadService for Rpc {
     async fn close_lead(&self, request: Request<CloseLeadRequest>) -> Result<Response<CloseLeadResponse>, Status> {
         let caller = Caller::of(&request)?;
         Ok(Response::new(self.0.close_lead(&caller, &request.into_inner()).await?))
+    }
+
+    type WatchLeadsStream = Pin<Box<dyn Stream<Item = Result<WatchLeadsResponse, Status>> + Send>>;
+
+    async fn watch_leads(
+        &self,
+        request: Request<WatchLeadsRequest>,
+    ) -> Result<Response<Self::WatchLeadsStream>, Status> {
+        let caller = Caller::of(&request)?;
+        let watch = self.0.watch_leads(caller, &request.into_inner()).await?;
+        let responses = stream::unfold(Some(watch), async |watch| {
+            let mut watch = watch?;
+            match watch.next().await {
+                Ok(response) => Some((Ok(response), Some(watch))),
+                Err(Ended::TooSlow) => Some((Err(status::overloaded(RETRY_AFTER)), None)),
+                Err(Ended::Stopping) => Some((Err(status::unavailable(RETRY_AFTER)), None)),
+            }
+        });
+        Ok(Response::new(Box::pin(responses)))
     }
 }
 

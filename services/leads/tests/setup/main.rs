@@ -10,3 +10,4 @@ mod import;
 mod leaves;
 mod routing;
 mod snapshot;
+mod watch;

@@ -4,6 +4,7 @@ mod capture;
 mod explain;
 mod file;
 mod show;
+mod watch;
 
 use clap::{Args, Subcommand, ValueEnum};
 use reflex_proto::leads::v1::lead_service_client::LeadServiceClient;
@@ -30,6 +31,14 @@ enum LeadsCommand {
     /// Lists leads, newest first.
     #[command(after_help = "Example:\n  reflexctl leads list --state queued --team ortho-1")]
     List(List),
+    /// Shows changes of leads as they are committed, until Ctrl-C; goes on by itself after a break, and misses nothing.
+    #[command(after_help = "\
+JSON, one object a line, the first without a change: {\"change\": {\"kind\", \"time\", \"state\", \"member\", \"lead\"}, \"resumeToken\"}
+
+Examples:
+  reflexctl leads watch --team ortho-1
+  reflexctl leads watch --state queued -o json")]
+    Watch(watch::Watch),
     /// Shows one lead.
     #[command(after_help = "Example:\n  reflexctl leads show L000123")]
     Show {
@@ -72,11 +81,27 @@ enum State {
     Closed,
 }
 
+impl State {
+    /// Returns what a filter asks for.
+    fn wanted(state: Option<Self>) -> lead::State {
+        match state {
+            None => lead::State::Unspecified,
+            Some(Self::Captured) => lead::State::Captured,
+            Some(Self::Queued) => lead::State::Queued,
+            Some(Self::Assigned) => lead::State::Assigned,
+            Some(Self::Claimed) => lead::State::Claimed,
+            Some(Self::Contacted) => lead::State::Contacted,
+            Some(Self::Closed) => lead::State::Closed,
+        }
+    }
+}
+
 impl Leads {
     pub(crate) async fn run(self, output: &Output) -> anyhow::Result<()> {
         let outcome = match &self.command {
             LeadsCommand::Capture(capture) => capture.run(&self.connection, output).await,
             LeadsCommand::List(list) => self.list(list, output).await,
+            LeadsCommand::Watch(watch) => watch.run(&self.connection, output).await,
             LeadsCommand::Show { lead } => self.show(lead, output).await,
             LeadsCommand::Explain { lead, lang } => self.explain(lead, *lang, output).await,
         };
@@ -84,19 +109,10 @@ impl Leads {
     }
 
     async fn list(&self, list: &List, output: &Output) -> anyhow::Result<()> {
-        let state = match list.state {
-            None => lead::State::Unspecified,
-            Some(State::Captured) => lead::State::Captured,
-            Some(State::Queued) => lead::State::Queued,
-            Some(State::Assigned) => lead::State::Assigned,
-            Some(State::Claimed) => lead::State::Claimed,
-            Some(State::Contacted) => lead::State::Contacted,
-            Some(State::Closed) => lead::State::Closed,
-        };
         let request = ListLeadsRequest {
             page_size: list.page.page_size,
             page_token: list.page.page_token.clone(),
-            state: state.into(),
+            state: State::wanted(list.state).into(),
             owner: named("members", &list.owner),
             team: named("teams", &list.team),
             number: String::new(),

@@ -39,7 +39,7 @@ pub(super) struct Eval {
     /// Orders records by their results, the highest first unless said otherwise; equal ones stay in their order, blanks last.
     #[arg(long, value_enum, value_name = "ORDER", num_args = 0..=1, require_equals = true, default_missing_value = "desc")]
     sort: Option<Order>,
-    /// The time that NOW() and TODAY() see, such as 2026-02-03T09:00:00+08:00; the present if left out.
+    /// The time that `NOW()` and `TODAY()` see, such as 2026-02-03T09:00:00+08:00; the present if left out.
     #[arg(long, value_name = "TIME")]
     now: Option<Timestamp>,
 }

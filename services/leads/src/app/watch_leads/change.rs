@@ -1,0 +1,133 @@
+//! Facts as changes of leads.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use prost::Message as _;
+use reflex_proto::leads::v1::{
+    ClaimExpired, LeadAssigned, LeadChange, LeadClaimed, LeadClosed, LeadEscalated, LeadFirstContacted, LeadQueued,
+    lead_change::Kind,
+};
+use reflex_rpc::identity::Caller;
+
+use crate::{
+    app::get_lead::show,
+    convert,
+    domain::{ids::LeadId, lead::State},
+    events,
+    store::{
+        changes::FactRow,
+        leads::{Filter, LeadRow},
+    },
+};
+
+/// What a fact tells of a lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) lead: LeadId,
+    kind: Kind,
+    time: Timestamp,
+    /// The state it led to; `None` where that depends.
+    state: Option<State>,
+    /// Who is concerned; the first is shown.
+    members: Vec<String>,
+    team: String,
+}
+
+/// Something that happened to a lead.
+#[derive(Debug)]
+pub(crate) struct Change {
+    told: Told,
+    state: State,
+    lead: Arc<LeadRow>,
+}
+
+impl Told {
+    /// Reads a fact; `None` if it tells of no change of a lead.
+    pub(crate) fn read(fact: FactRow) -> Option<Self> {
+        let FactRow {
+            kind,
+            subject,
+            time,
+            data,
+            ..
+        } = fact;
+        let data = data.as_slice();
+        let (kind, state, members, team) = match kind.as_str() {
+            events::LEAD_CAPTURED => (Kind::Captured, Some(State::Captured), Vec::new(), String::new()),
+            events::LEAD_ASSIGNED => {
+                let told = LeadAssigned::decode(data).ok()?;
+                (Kind::Assigned, Some(State::Assigned), vec![told.owner], told.team)
+            }
+            events::LEAD_QUEUED => {
+                let told = LeadQueued::decode(data).ok()?;
+                (Kind::Queued, Some(State::Queued), Vec::new(), told.team)
+            }
+            events::LEAD_CLAIMED => {
+                let told = LeadClaimed::decode(data).ok()?;
+                (Kind::Claimed, Some(State::Claimed), vec![told.member], String::new())
+            }
+            events::CLAIM_EXPIRED => {
+                let told = ClaimExpired::decode(data).ok()?;
+                (Kind::ClaimExpired, None, vec![told.member], told.team)
+            }
+            events::LEAD_ESCALATED => {
+                let told = LeadEscalated::decode(data).ok()?;
+                (Kind::Escalated, None, vec![told.recipient, told.owner], String::new())
+            }
+            events::LEAD_FIRST_CONTACTED => {
+                let told = LeadFirstContacted::decode(data).ok()?;
+                (Kind::Contacted, None, vec![told.member], String::new())
+            }
+            events::LEAD_CLOSED => {
+                let told = LeadClosed::decode(data).ok()?;
+                (Kind::Closed, Some(State::Closed), vec![told.member], String::new())
+            }
+            _ => return None,
+        };
+        Some(Self {
+            lead: subject.parse().ok()?,
+            kind,
+            time: time.to_jiff(),
+            state,
+            members,
+            team,
+        })
+    }
+
+    /// Makes the change from what was told and the lead as it is now.
+    pub(crate) fn of(&self, lead: &Arc<LeadRow>) -> Change {
+        Change {
+            told: self.clone(),
+            state: self.state.unwrap_or_else(|| lead.state()),
+            lead: Arc::clone(lead),
+        }
+    }
+}
+
+impl Change {
+    /// Tells whether it passes a filter.
+    pub(crate) fn matches(&self, filter: &Filter) -> bool {
+        let wants_state = filter.state.is_none_or(|state| self.state == state);
+        let wants_owner = filter.owner.as_ref().is_none_or(|owner| {
+            let name = owner.to_string();
+            self.told.members.contains(&name) || self.lead.owner().as_ref() == Some(owner)
+        });
+        let wants_team = filter
+            .team
+            .as_ref()
+            .is_none_or(|team| self.told.team == team.to_string() || self.lead.team().as_ref() == Some(team));
+        wants_state && wants_owner && wants_team
+    }
+
+    /// Converts it to what the caller may see.
+    pub(crate) fn show(&self, caller: &Caller) -> LeadChange {
+        LeadChange {
+            kind: self.told.kind.into(),
+            time: Some(convert::timestamp(self.told.time)),
+            state: convert::state(self.state).into(),
+            member: self.told.members.first().cloned().unwrap_or_default(),
+            lead: Some(show(&self.lead, caller)),
+        }
+    }
+}
