@@ -14,6 +14,7 @@ use super::App;
 use crate::{domain::ids::CalendarId, error::Error, setup::Setup, store::setup_versions};
 
 /// Whether a write is still to be done.
+#[expect(clippy::large_enum_variant, reason = "taken apart where it is made")]
 pub(crate) enum Begun<R> {
     /// An earlier call with this request id did it.
     Answered(R),

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod conditions;
 mod world;
 
 use std::collections::HashMap;
