@@ -10,7 +10,8 @@ use redis::{
 };
 use reflex_proto::leads::v1::{
     CaptureLeadRequest, CaptureLeadResponse, CloseLeadRequest, CloseLeadResponse, GetLeadRequest, GetLeadResponse,
-    ListLeadsRequest, ListLeadsResponse, StreamCaptureLeadsRequest, StreamCaptureLeadsResponse,
+    ListLeadsRequest, ListLeadsResponse, StreamCaptureLeadsRequest, StreamCaptureLeadsResponse, WatchLeadsRequest,
+    WatchLeadsResponse,
     lead_service_server::{LeadService, LeadServiceServer},
 };
 use reflex_runtime::ids::{IdSource as _, SystemIds};
@@ -199,6 +200,15 @@ impl LeadService for Capture {
     }
 
     async fn close_lead(&self, _request: Request<CloseLeadRequest>) -> Result<Response<CloseLeadResponse>, Status> {
+        Err(absent())
+    }
+
+    type WatchLeadsStream = tokio_stream::Empty<Result<WatchLeadsResponse, Status>>;
+
+    async fn watch_leads(
+        &self,
+        _request: Request<WatchLeadsRequest>,
+    ) -> Result<Response<Self::WatchLeadsStream>, Status> {
         Err(absent())
     }
 }
