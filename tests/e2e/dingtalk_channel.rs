@@ -15,6 +15,7 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 use reflex_notifications::channels::dingtalk::DingTalk;
 use reflex_notifications::channels::http::{HttpClient, Timeouts};
 use reflex_notifications::channels::{Channel, Endpoint, Fault as Blame, Mentions, Outcome, Rendered};
+use reflex_notifications::domain::channel::EndpointRules;
 use reflex_runtime::clock::{Clock, FixedClock};
 use reflex_tests::simulator::{Fault, Message, Robot, Simulator, SimulatorOptions, Stats};
 use serde_json::{Value, json};
@@ -66,7 +67,7 @@ impl Scene {
         .await
         .unwrap();
         Self {
-            channel: DingTalk::new(HttpClient::new(timeouts), our_clock.clone()),
+            channel: DingTalk::new(HttpClient::new(timeouts, plain_http()), our_clock.clone()),
             simulator,
             provider_clock,
             our_clock,
@@ -95,6 +96,14 @@ impl Scene {
     }
 }
 
+/// The simulator has no certificate.
+fn plain_http() -> EndpointRules {
+    EndpointRules {
+        allow_plain_http: true,
+        ..EndpointRules::default()
+    }
+}
+
 fn endpoint(address: String, secret: Option<&str>) -> Endpoint {
     Endpoint {
         address: address.into(),
@@ -106,7 +115,7 @@ fn message(text: &str) -> Rendered {
     Rendered {
         title: "新线索".into(),
         text: text.into(),
-        mentions: Mentions::default(),
+        ..Rendered::default()
     }
 }
 
@@ -114,8 +123,8 @@ fn is_delivered(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Delivered { provider_code, .. } if provider_code == "0")
 }
 
-/// Names an outcome the way the table below does.
-fn kind(outcome: &Outcome) -> &'static str {
+/// Names an outcome the way the tables of the channels do.
+pub(crate) fn kind(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Delivered { .. } => "delivered",
         Outcome::RetryLater { .. } => "retry",
@@ -123,6 +132,7 @@ fn kind(outcome: &Outcome) -> &'static str {
         Outcome::GiveUp {
             fault: Blame::Endpoint, ..
         } => "endpoint",
+        Outcome::GiveUp { fault: Blame::Gone, .. } => "gone",
         Outcome::GiveUp {
             fault: Blame::Message, ..
         } => "message",
@@ -139,6 +149,7 @@ async fn a_message_arrives_as_it_was_written() {
             mobiles: vec!["13800000001".into()],
             everyone: false,
         },
+        ..Rendered::default()
     };
     let outcome = scene.channel.send(&scene.endpoint(), &message).await;
     assert!(is_delivered(&outcome), "{outcome:?}");

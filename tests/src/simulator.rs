@@ -1,8 +1,8 @@
 //! Providers of messages, played over real HTTP: they check what the real ones check, enforce their limits and can be
 //! told to fail. One file per provider; ledger, limits, faults and control are shared.
 //!
-//! Beyond the providers' own paths there is a control API: `POST /control/robots` adds a robot, `POST /control/faults`
-//! scripts failures, `GET /control/messages` and `GET /control/stats` tell what was accepted and refused.
+//! Beyond the providers' own paths there is a control API: `POST /control/robots`, `/control/wecom-robots` and
+//! `/control/webhooks` add a robot or an endpoint, `POST /control/faults` scripts failures, `GET /control/messages` and `GET /control/stats` tell what was accepted and refused.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,6 +18,8 @@ use tokio::task::JoinSet;
 pub use dingtalk::Robot;
 pub use fault::Fault;
 pub use ledger::{Message, Stats};
+pub use webhook::{Delivery, Hook};
+pub use wecom::WecomRobot;
 
 mod control;
 mod dingtalk;
@@ -25,6 +27,8 @@ mod fault;
 mod ledger;
 mod limit;
 mod server;
+mod webhook;
+mod wecom;
 
 /// How the providers are set up.
 #[derive(Clone)]
@@ -34,9 +38,13 @@ pub struct SimulatorOptions {
     pub clock: SharedClock,
     /// `DingTalk` robots that exist from the start.
     pub robots: Vec<Robot>,
-    /// Messages a `DingTalk` robot takes in a sliding minute.
+    /// `WeCom` robots that exist from the start.
+    pub wecom_robots: Vec<WecomRobot>,
+    /// Receivers of webhooks that exist from the start.
+    pub webhooks: Vec<Hook>,
+    /// Messages a robot takes in a sliding minute.
     pub limit_per_minute: usize,
-    /// How long it refuses everything after one message more.
+    /// How long a `DingTalk` robot refuses everything after one message more.
     pub lock: Duration,
 }
 
@@ -46,6 +54,8 @@ impl Default for SimulatorOptions {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             clock: Arc::new(SystemClock::default()),
             robots: Vec::new(),
+            wecom_robots: Vec::new(),
+            webhooks: Vec::new(),
             limit_per_minute: 20,
             lock: Duration::from_mins(10),
         }
@@ -66,6 +76,8 @@ struct Shared {
     ledger: ledger::Ledger,
     faults: fault::Faults,
     dingtalk: dingtalk::Robots,
+    wecom: wecom::Robots,
+    webhooks: webhook::Hooks,
     connections: AtomicU64,
 }
 
@@ -82,10 +94,14 @@ impl Simulator {
             ledger: ledger::Ledger::default(),
             faults: fault::Faults::default(),
             dingtalk: dingtalk::Robots::new(options.robots, options.limit_per_minute, options.lock),
+            wecom: wecom::Robots::new(options.wecom_robots, options.limit_per_minute),
+            webhooks: webhook::Hooks::new(options.webhooks),
             connections: AtomicU64::new(0),
         });
         let routes = Router::new()
             .merge(dingtalk::routes())
+            .merge(wecom::routes())
+            .merge(webhook::routes())
             .merge(control::routes())
             .with_state(shared.clone());
         let mut tasks = JoinSet::new();
@@ -112,6 +128,34 @@ impl Simulator {
     /// Adds a robot, or replaces the one with the same token, limits forgotten.
     pub fn add_robot(&self, robot: Robot) {
         self.shared.dingtalk.add(robot);
+    }
+
+    /// Returns the address a person would copy from the settings page of a `WeCom` robot.
+    #[must_use]
+    pub fn wecom_address(&self, key: &str) -> String {
+        format!("{}{}?key={key}", self.url(), wecom::PATH)
+    }
+
+    /// Adds a `WeCom` robot, or replaces the one with the same key, limits forgotten.
+    pub fn add_wecom_robot(&self, robot: WecomRobot) {
+        self.shared.wecom.add(robot);
+    }
+
+    /// Returns the address at which a receiver of webhooks listens.
+    #[must_use]
+    pub fn webhook_address(&self, token: &str) -> String {
+        format!("{}{}{token}", self.url(), webhook::PATH)
+    }
+
+    /// Adds a receiver of webhooks, or changes the secrets of the one with the same token.
+    pub fn add_webhook(&self, hook: Hook) {
+        self.shared.webhooks.add(hook);
+    }
+
+    /// Returns what a receiver of webhooks accepted, repetitions included, oldest first.
+    #[must_use]
+    pub fn deliveries(&self, token: &str) -> Vec<Delivery> {
+        self.shared.webhooks.deliveries(token)
     }
 
     /// Lets the next `times` calls of a robot fail; faults queue up behind one another.

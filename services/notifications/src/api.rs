@@ -4,7 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use reflex_proto::notifications::v1 as proto;
 
 use crate::{
-    domain::message::{Class, State},
+    domain::{
+        channel::Kind,
+        message::{Class, State},
+    },
     store::{attempts::Attempt, channels::Channel, inbox::Item, messages::Message, templates::OwnTemplate},
 };
 
@@ -68,7 +71,7 @@ pub fn channel(channel: &Channel, held: i64, now: Timestamp) -> proto::Channel {
     };
     proto::Channel {
         name: channel.name.clone(),
-        kind: proto::channel::Kind::DingtalkRobot.into(),
+        kind: kind(channel.kind).into(),
         endpoint: channel.endpoint_shown.clone(),
         secret: String::new(),
         teams: channel.teams.clone(),
@@ -76,6 +79,20 @@ pub fn channel(channel: &Channel, held: i64, now: Timestamp) -> proto::Channel {
         reserved_for_escalations: channel.limits.reserved,
         enabled: channel.enabled,
         available_now: i32::try_from(available).unwrap_or(i32::MAX),
+    }
+}
+
+/// Reads the kind of a channel; none for a number that stands for nothing.
+#[must_use]
+pub fn channel_kind(number: i32) -> Option<Kind> {
+    Kind::ALL.into_iter().find(|of| i32::from(kind(*of)) == number)
+}
+
+fn kind(of: Kind) -> proto::channel::Kind {
+    match of {
+        Kind::DingtalkRobot => proto::channel::Kind::DingtalkRobot,
+        Kind::WecomRobot => proto::channel::Kind::WecomRobot,
+        Kind::Webhook => proto::channel::Kind::Webhook,
     }
 }
 

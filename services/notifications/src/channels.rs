@@ -1,13 +1,54 @@
 //! The port to whoever carries a message to a person: one trait, what a channel says about itself, and what became of
 //! an attempt. Providers live in `channels/`, one file each. Templates, budgets and the ledger do not belong here.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use reflex_runtime::clock::SharedClock;
 use secrecy::SecretString;
+use uuid::Uuid;
+
+use crate::domain::channel::Kind;
 
 pub mod dingtalk;
 pub mod http;
+mod robot;
+pub mod webhook;
+pub mod wecom;
+
+/// Whoever carries the messages of each kind of channel.
+#[derive(Clone)]
+pub struct Providers {
+    /// `DingTalk` robots.
+    pub dingtalk_robot: Arc<dyn Channel>,
+    /// `WeCom` robots.
+    pub wecom_robot: Arc<dyn Channel>,
+    /// Signed webhooks.
+    pub webhook: Arc<dyn Channel>,
+}
+
+impl Providers {
+    /// Builds all of them on one client.
+    #[must_use]
+    pub fn new(http: &http::HttpClient, clock: &SharedClock) -> Self {
+        Self {
+            dingtalk_robot: Arc::new(dingtalk::DingTalk::new(http.clone(), Arc::clone(clock))),
+            wecom_robot: Arc::new(wecom::Wecom::new(http.clone())),
+            webhook: Arc::new(webhook::Webhook::new(http.clone(), Arc::clone(clock))),
+        }
+    }
+
+    /// Returns the one for a kind.
+    #[must_use]
+    pub fn of(&self, kind: Kind) -> &dyn Channel {
+        match kind {
+            Kind::DingtalkRobot => &*self.dingtalk_robot,
+            Kind::WecomRobot => &*self.wecom_robot,
+            Kind::Webhook => &*self.webhook,
+        }
+    }
+}
 
 /// Carries rendered messages to one kind of provider.
 pub trait Channel: Send + Sync {
@@ -21,7 +62,7 @@ pub trait Channel: Send + Sync {
 /// What a channel can take, so that rendering and budgets need not know the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capability {
-    /// Largest request body the provider accepts.
+    /// Largest message the provider accepts; what is counted, the request or the text in it, is the provider's choice.
     pub max_bytes: usize,
     pub format: Format,
     /// The provider's limit for each endpoint, if it has one.
@@ -34,7 +75,8 @@ pub struct Capability {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Markdown,
-    Text,
+    /// Markdown among the other things a program wants to know.
+    Json,
 }
 
 /// A number of messages in a sliding window.
@@ -61,6 +103,24 @@ pub struct Rendered {
     /// The body in the channel's `Format`.
     pub text: String,
     pub mentions: Mentions,
+    pub about: About,
+}
+
+/// What a message is about, for readers that are programs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Its id, the same in every attempt.
+    pub message: Uuid,
+    /// Key of its template, for example `lead_assigned`.
+    pub template: String,
+    /// "assignment" or "escalation".
+    pub class: String,
+    /// For example "leads/{lead}"; empty for a digest.
+    pub subject: String,
+    /// "members/{member}"; empty for a digest.
+    pub recipient: String,
+    /// When it was written.
+    pub create_time: Timestamp,
 }
 
 /// Who is called by name.
@@ -73,7 +133,7 @@ pub struct Mentions {
 /// What became of one attempt, told apart by what the caller does next.
 ///
 /// `provider_code` is the provider's business code, or one of ours where no such answer came: `http_<status>`,
-/// `timeout`, `connect`, `connection`, `malformed`, `address`. After `timeout`, `connection`, `malformed` and `http_5xx`
+/// `timeout`, `connect`, `connection`, `malformed`, `address`, `secret`, `too_long`. After `timeout`, `connection`, `malformed` and `http_5xx`
 /// the message may have arrived all the same; after every other refusal it has not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -100,6 +160,28 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Tells what it means that no usable answer came.
+    fn unanswered(error: &http::Error) -> Self {
+        let provider_code = match error {
+            http::Error::Address | http::Error::Forbidden => {
+                return Self::GiveUp {
+                    provider_code: "address".into(),
+                    reason: error.to_string(),
+                    fault: Fault::Endpoint,
+                };
+            }
+            http::Error::AnswerTooLong(_) => "malformed",
+            http::Error::Connect(_) => "connect",
+            http::Error::Connection(_) => "connection",
+            http::Error::Timeout => "timeout",
+        };
+        Self::RetryLater {
+            provider_code: provider_code.into(),
+            reason: error.to_string(),
+            after: None,
+        }
+    }
+
     /// Returns the code for the delivery ledger.
     #[must_use]
     pub fn provider_code(&self) -> &str {
@@ -117,6 +199,49 @@ impl Outcome {
 pub enum Fault {
     /// The endpoint: removed, stopped or set up wrongly. Every other message to it fails as well.
     Endpoint,
+    /// The endpoint, which said itself that it is gone for good: waiting for a repair gains nothing.
+    Gone,
     /// This message alone.
     Message,
+}
+
+#[cfg(test)]
+mod tests {
+    use reflex_runtime::clock::SystemClock;
+
+    use super::*;
+    use crate::domain::channel::EndpointRules;
+
+    #[test]
+    fn each_kind_says_what_it_can_take_and_no_budget_is_above_it() {
+        let http = http::HttpClient::new(http::Timeouts::default(), EndpointRules::default());
+        let clock: SharedClock = Arc::new(SystemClock::default());
+        let providers = Providers::new(&http, &clock);
+        let a_minute = |messages| {
+            Some(Rate {
+                messages,
+                per: Duration::from_mins(1),
+            })
+        };
+        for (kind, max_bytes, format, rate, mentions) in [
+            (Kind::DingtalkRobot, 20_000, Format::Markdown, a_minute(20), true),
+            (Kind::WecomRobot, 4_096, Format::Markdown, a_minute(20), true),
+            (Kind::Webhook, 262_144, Format::Json, None, false),
+        ] {
+            let capability = providers.of(kind).capability();
+            let expected = Capability {
+                max_bytes,
+                format,
+                rate,
+                mentions,
+            };
+            assert_eq!(capability, expected, "{kind:?}");
+            if let Some(rate) = rate {
+                assert!(
+                    u32::try_from(kind.most_per_minute()).unwrap() <= rate.messages,
+                    "{kind:?}"
+                );
+            }
+        }
+    }
 }

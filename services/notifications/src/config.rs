@@ -19,7 +19,7 @@ pub struct Config {
     pub page_token_key: SecretString,
     /// Encrypts the addresses and secrets of channels.
     pub sealing_key: SecretString,
-    /// Hosts that channels may have; none allows every public one.
+    /// Hosts that channels may have; none, or "*" among others, allows every public one.
     pub allowed_endpoint_hosts: Vec<String>,
     /// Whether channels may have `http://` addresses.
     pub allow_plain_http: bool,

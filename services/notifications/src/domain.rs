@@ -1,13 +1,16 @@
 //! Rules of telling people things: which words ([`template`], [`text`]), how much a channel may take ([`budget`]), what is
-//! merged ([`merge`]), when a failed message is tried again ([`retry`]), what a channel must look like ([`channel`]).
+//! merged ([`merge`]), when a failed message is tried again ([`retry`]), what a channel must look like ([`channel`]), where it
+//! may lead ([`address`]), how its calls are signed ([`signature`]).
 //!
 //! Pure: no transport, no store, no clock.
 
+pub mod address;
 pub mod budget;
 pub mod channel;
 pub mod merge;
 pub mod message;
 pub mod retry;
+pub mod signature;
 pub mod template;
 pub mod text;
 
@@ -21,7 +24,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(field: &'static str, description: impl Into<String>) -> Self {
+    pub(crate) fn new(field: &'static str, description: impl Into<String>) -> Self {
         Self {
             field,
             description: description.into(),

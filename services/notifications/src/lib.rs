@@ -37,7 +37,7 @@ use app::{
     watch_inbox::{WatchLimits, Watchers},
 };
 use channels::{
-    dingtalk::DingTalk,
+    Providers,
     http::{HttpClient, Timeouts},
 };
 use domain::channel::EndpointRules;
@@ -109,12 +109,17 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
         settings: Arc::clone(&settings),
         zone,
     };
+    let endpoint_rules = EndpointRules {
+        allow_plain_http: config.allow_plain_http,
+        allowed_hosts: config.allowed_endpoint_hosts.clone(),
+    };
+    let http = HttpClient::new(Timeouts::default(), endpoint_rules.clone());
     let sender = Sender::new(SenderParts {
         database: database.clone(),
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),
         sealer: sealer.clone(),
-        provider: Arc::new(DingTalk::new(HttpClient::new(Timeouts::default()), Arc::clone(&clock))),
+        providers: Providers::new(&http, &clock),
         settings: Arc::clone(&settings),
         relay_wake: foundation.relay.clone(),
     });
@@ -146,10 +151,7 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
             clock: Arc::clone(&clock),
             ids,
             sealer,
-            endpoint_rules: EndpointRules {
-                allow_plain_http: config.allow_plain_http,
-                allowed_hosts: config.allowed_endpoint_hosts.clone(),
-            },
+            endpoint_rules,
             settings,
             relay_wake: foundation.relay.clone(),
             sender_wake,

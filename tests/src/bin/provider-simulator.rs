@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use reflex_tests::simulator::{Robot, Simulator, SimulatorOptions};
+use reflex_tests::simulator::{Hook, Robot, Simulator, SimulatorOptions, WecomRobot};
 
 /// Plays message providers over HTTP, their limits and refusals included.
 #[derive(Parser)]
@@ -28,11 +28,19 @@ struct Arguments {
     #[arg(long)]
     robots: Option<PathBuf>,
 
+    /// Key of a WeCom robot that exists from the start.
+    #[arg(long, default_value = "demo")]
+    wecom_key: String,
+
+    /// Secret (`whsec_…`) of a receiver of webhooks at `/hooks/demo`; without it there is none.
+    #[arg(long)]
+    webhook_secret: Option<String>,
+
     /// Messages a robot takes in a sliding minute.
     #[arg(long, default_value_t = 20)]
     limit_per_minute: usize,
 
-    /// How long a robot refuses everything after one message more.
+    /// How long a DingTalk robot refuses everything after one message more.
     #[arg(long, default_value_t = 600)]
     lock_seconds: u64,
 }
@@ -43,6 +51,10 @@ async fn main() -> anyhow::Result<()> {
     let simulator = Simulator::start(SimulatorOptions {
         listen: arguments.listen,
         robots: robots(&arguments)?,
+        wecom_robots: vec![WecomRobot {
+            key: arguments.wecom_key.clone(),
+        }],
+        webhooks: hooks(&arguments),
         limit_per_minute: arguments.limit_per_minute,
         lock: Duration::from_secs(arguments.lock_seconds),
         ..SimulatorOptions::default()
@@ -66,6 +78,14 @@ fn robots(arguments: &Arguments) -> anyhow::Result<Vec<Robot>> {
         robots.extend(more);
     }
     Ok(robots)
+}
+
+fn hooks(arguments: &Arguments) -> Vec<Hook> {
+    let hook = |secret: &String| Hook {
+        token: "demo".to_owned(),
+        secret: secret.clone(),
+    };
+    arguments.webhook_secret.iter().map(hook).collect()
 }
 
 async fn stopped() -> anyhow::Result<()> {

@@ -8,11 +8,13 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 
-use super::{Fault, Message, Robot, Shared, Stats};
+use super::{Fault, Hook, Message, Robot, Shared, Stats, WecomRobot};
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/control/robots", post(add_robot).get(list_robots))
+        .route("/control/wecom-robots", post(add_wecom_robot))
+        .route("/control/webhooks", post(add_webhook))
         .route("/control/faults", post(script_fault).delete(clear_faults))
         .route("/control/messages", get(list_messages))
         .route("/control/stats", get(get_stats))
@@ -49,6 +51,16 @@ async fn add_robot(State(shared): State<Arc<Shared>>, Json(robot): Json<Robot>) 
 /// Lists tokens only: secrets stay in.
 async fn list_robots(State(shared): State<Arc<Shared>>) -> Json<Vec<String>> {
     Json(shared.dingtalk.tokens())
+}
+
+async fn add_wecom_robot(State(shared): State<Arc<Shared>>, Json(robot): Json<WecomRobot>) -> StatusCode {
+    shared.wecom.add(robot);
+    StatusCode::NO_CONTENT
+}
+
+async fn add_webhook(State(shared): State<Arc<Shared>>, Json(hook): Json<Hook>) -> StatusCode {
+    shared.webhooks.add(hook);
+    StatusCode::NO_CONTENT
 }
 
 async fn script_fault(State(shared): State<Arc<Shared>>, Json(script): Json<Script>) -> StatusCode {

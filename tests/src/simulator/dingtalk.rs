@@ -272,6 +272,6 @@ fn required(body: &Value, pointer: &str) -> Result<String, Refusal> {
         .ok_or_else(|| refusal(40_035, format!("缺少参数 {}", &pointer[1..].replace('/', "."))))
 }
 
-fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 /// A message a provider accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// Which provider took it, such as `dingtalk`.
+    /// Which provider took it: `dingtalk`, `wecom` or `webhook`.
     pub provider: String,
-    /// The robot's token.
+    /// The robot's token or key, or the token of a receiver of webhooks.
     pub token: String,
     pub time: Timestamp,
     pub title: String,

@@ -9,7 +9,11 @@ use uuid::Uuid;
 use super::App;
 use crate::{
     api,
-    domain::{Problem, budget::Limits, channel},
+    domain::{
+        Problem,
+        budget::Limits,
+        channel::{self, Kind},
+    },
     error::Error,
     sealing::Place,
     store::{
@@ -23,6 +27,8 @@ use crate::{
 pub struct WantedChannel {
     /// "channels/{channel}".
     pub name: String,
+    /// What its messages go to; it cannot be changed.
+    pub kind: Kind,
     /// Address; empty, or as it is shown, keeps the present one.
     pub endpoint: SecretString,
     /// Signing secret; empty keeps the present one.
@@ -39,7 +45,8 @@ impl App {
     /// Creates or changes a channel.
     ///
     /// # Errors
-    /// When its address is not allowed, or missing for a new one.
+    /// When its address is not allowed, or missing for a new one; when its secret is none for its kind; when it is of
+    /// another kind already.
     pub async fn put_channel(
         &self,
         tenant: &TenantId,
@@ -74,24 +81,31 @@ impl App {
             channel: &wanted.name,
             part,
         };
+        let invalid = |problem: Problem| Error::Invalid(vec![problem]);
+        if present.as_ref().is_some_and(|present| present.kind != wanted.kind) {
+            return Err(invalid(Problem::new("channel.kind", "cannot be changed")));
+        }
         let address = wanted.endpoint.expose_secret();
         let keeps_address = |present: &Channel| address.is_empty() || address == present.endpoint_shown;
         let (endpoint, endpoint_shown) = match &present {
             Some(present) if keeps_address(present) => (present.endpoint.clone(), present.endpoint_shown.clone()),
             _ => {
-                self.endpoint_rules
-                    .check(address)
-                    .map_err(|problem: Problem| Error::Invalid(vec![problem]))?;
+                self.endpoint_rules.check(address).map_err(invalid)?;
                 (self.sealer.seal(place("endpoint"), address)?, channel::masked(address))
             }
         };
         let secret = wanted.secret.expose_secret();
-        let secret = if secret.is_empty() {
-            present.as_ref().and_then(|present| present.secret.clone())
-        } else {
-            Some(self.sealer.seal(place("secret"), secret)?)
+        let kept = present.as_ref().and_then(|present| present.secret.clone());
+        let secret = match kept {
+            Some(kept) if secret.is_empty() => Some(kept),
+            _ => {
+                wanted.kind.check_secret(secret).map_err(invalid)?;
+                let sealed = (!secret.is_empty()).then(|| self.sealer.seal(place("secret"), secret));
+                sealed.transpose()?
+            }
         };
         Ok(Channel {
+            kind: wanted.kind,
             endpoint,
             endpoint_shown,
             secret,

@@ -20,8 +20,8 @@ use uuid::Uuid;
 
 use super::settings::SettingsCache;
 use crate::{
-    channels::{Channel, Endpoint, Rendered},
-    domain::{budget::LATEST_START, message::Class},
+    channels::{Endpoint, Providers, Rendered},
+    domain::{budget::LATEST_START, channel::Kind, message::Class},
     sealing::{SealError, Sealer},
 };
 use record::Verdict;
@@ -42,8 +42,8 @@ pub struct SenderParts {
     pub ids: SharedIds,
     /// Opens channels' secrets.
     pub sealer: Sealer,
-    /// Carries messages.
-    pub provider: Arc<dyn Channel>,
+    /// Carry messages.
+    pub providers: Providers,
     /// Words of digests.
     pub settings: Arc<SettingsCache>,
     /// Wakes the relay after a commit with events in it.
@@ -101,6 +101,7 @@ pub enum SendError {
 struct Reserved {
     tenant: TenantId,
     channel: String,
+    kind: Kind,
     message: Uuid,
     class: Class,
     rendered: Rendered,
@@ -145,7 +146,8 @@ impl Sender {
         if start.duration_since(reserved.since) > LATEST_START {
             return self.give_back(reserved).await;
         }
-        let outcome = self.parts.provider.send(&reserved.endpoint, &reserved.rendered).await;
+        let provider = self.parts.providers.of(reserved.kind);
+        let outcome = provider.send(&reserved.endpoint, &reserved.rendered).await;
         let answer_time = self.parts.clock.now();
         let verdict = Verdict::of(outcome, answer_time, answer_time.duration_since(start));
         let mut tries = 1;

@@ -5,18 +5,18 @@
 
 use std::time::{Duration, Instant};
 
+use ::http::HeaderMap;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::future::BoxFuture;
 use hmac::{Hmac, Mac};
 use reflex_runtime::clock::SharedClock;
 use secrecy::ExposeSecret;
-use serde::Deserialize;
 use serde_json::json;
 use sha2::Sha256;
 
-use super::http::{Answer, Error, HttpClient};
-use super::{Capability, Channel, Endpoint, Fault, Format, Outcome, Rate, Rendered};
-use codes::Verdict;
+use super::http::HttpClient;
+use super::robot::{CUT, judge, shorten};
+use super::{Capability, Channel, Endpoint, Format, Outcome, Rate, Rendered};
 
 mod codes;
 
@@ -24,10 +24,6 @@ mod codes;
 const MAX_BYTES: usize = 20_000;
 /// Longest title kept. The banner shows far less, and a title must not eat the body's room.
 const MAX_TITLE_CHARS: usize = 120;
-/// Longest part of the robot's own words that goes into the ledger.
-const MAX_REASON_CHARS: usize = 200;
-/// Stands where a text was cut.
-const CUT: &str = "…(截断)";
 
 /// Sends markdown messages through custom robots.
 pub struct DingTalk {
@@ -45,9 +41,9 @@ impl DingTalk {
     async fn attempt(&self, endpoint: &Endpoint, message: &Rendered) -> Outcome {
         let address = self.signed_address(endpoint);
         let start = Instant::now();
-        match self.http.post_json(&address, body(message)).await {
-            Ok(answer) => judge(&answer, start.elapsed()),
-            Err(error) => unanswered(&error),
+        match self.http.post_json(&address, HeaderMap::new(), body(message)).await {
+            Ok(answer) => judge(&answer, start.elapsed(), codes::verdict),
+            Err(error) => Outcome::unanswered(&error),
         }
     }
 
@@ -136,13 +132,6 @@ fn calls(message: &Rendered) -> String {
     }
 }
 
-fn shorten(line: &str, max_chars: usize) -> String {
-    if line.chars().count() <= max_chars {
-        return line.to_owned();
-    }
-    line.chars().take(max_chars - 1).chain(['…']).collect()
-}
-
 /// Returns the longest beginning whose JSON form takes at most `room_bytes`.
 fn fitting(text: &str, room_bytes: usize) -> &str {
     let mut used = 0;
@@ -161,85 +150,6 @@ fn json_bytes(char: char) -> usize {
         '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
         '\0'..='\u{1f}' => 6,
         _ => char.len_utf8(),
-    }
-}
-
-#[derive(Deserialize)]
-struct Business {
-    errcode: i64,
-    #[serde(default)]
-    errmsg: String,
-}
-
-fn judge(answer: &Answer, latency: Duration) -> Outcome {
-    let status = answer.status;
-    let http_code = format!("http_{}", status.as_u16());
-    if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
-        return Outcome::RetryLater {
-            provider_code: http_code,
-            reason: "the provider is overloaded or failing".into(),
-            after: answer.retry_after,
-        };
-    }
-    let Ok(Business { errcode, errmsg }) = serde_json::from_slice(&answer.body) else {
-        return if status.is_client_error() {
-            Outcome::GiveUp {
-                provider_code: http_code,
-                reason: "the address is not a robot's".into(),
-                fault: Fault::Endpoint,
-            }
-        } else {
-            malformed("the answer is not the robot's JSON")
-        };
-    };
-    let provider_code = errcode.to_string();
-    let reason = shorten(&errmsg, MAX_REASON_CHARS);
-    match codes::verdict(errcode, &errmsg) {
-        Verdict::Delivered => Outcome::Delivered { provider_code, latency },
-        Verdict::Retry => Outcome::RetryLater {
-            provider_code,
-            reason,
-            after: answer.retry_after,
-        },
-        Verdict::Limit => Outcome::LimitHit {
-            provider_code,
-            reason,
-            locked_for: codes::LOCK,
-        },
-        Verdict::GiveUp(fault) => Outcome::GiveUp {
-            provider_code,
-            reason,
-            fault,
-        },
-    }
-}
-
-fn unanswered(error: &Error) -> Outcome {
-    let provider_code = match error {
-        Error::Address => {
-            return Outcome::GiveUp {
-                provider_code: "address".into(),
-                reason: error.to_string(),
-                fault: Fault::Endpoint,
-            };
-        }
-        Error::AnswerTooLong => return malformed("the answer is too long to be the robot's"),
-        Error::Connect(_) => "connect",
-        Error::Connection(_) => "connection",
-        Error::Timeout => "timeout",
-    };
-    Outcome::RetryLater {
-        provider_code: provider_code.into(),
-        reason: error.to_string(),
-        after: None,
-    }
-}
-
-fn malformed(reason: &str) -> Outcome {
-    Outcome::RetryLater {
-        provider_code: "malformed".into(),
-        reason: reason.into(),
-        after: None,
     }
 }
 
@@ -283,6 +193,7 @@ mod tests {
                 mobiles: vec!["13800000001".into(), "13800000002".into()],
                 everyone: false,
             },
+            ..Rendered::default()
         }));
         assert_eq!(body["msgtype"], "markdown");
         assert_eq!(body["markdown"]["title"], "新线索");
@@ -301,6 +212,7 @@ mod tests {
                     mobiles: vec!["13800000001".into()],
                     everyone: true,
                 },
+                ..Rendered::default()
             };
             let bytes = body(&message);
             assert!(bytes.len() <= MAX_BYTES, "{unit:?}: {}", bytes.len());

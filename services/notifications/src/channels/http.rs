@@ -1,16 +1,24 @@
-//! The HTTP client under the channels: pooled connections, short timeouts, a capped answer, no redirects. It tells what
-//! came back; what an answer means is the channel's business.
+//! The HTTP client under the channels: pooled connections, short timeouts, a capped answer, no redirects, and no way into
+//! the own network (`guard`). It tells what came back; what an answer means is the channel's business.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use jiff::Timestamp;
 use reflex_runtime::telemetry;
 use tracing::{Instrument, Span, field};
+
+use crate::domain::channel::EndpointRules;
+use guard::{Forbidden, Guard};
+
+pub use guard::Lookup;
+
+mod guard;
 
 /// Largest answer read. Providers answer with a line of JSON; what is longer comes from something else.
 pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -41,7 +49,7 @@ impl Default for Timeouts {
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: StatusCode,
-    /// `Retry-After` in its seconds form; the date form would need the provider's clock and is not used by ours.
+    /// `Retry-After`; a date counts from the answer's own `Date`, so that our clock does not matter.
     pub retry_after: Option<Duration>,
     pub body: Bytes,
 }
@@ -51,6 +59,8 @@ pub struct Answer {
 pub enum Error {
     #[error("the address is not an http or https URL")]
     Address,
+    #[error("the address leads to where messages must not go")]
+    Forbidden,
     #[error("no connection to the provider")]
     Connect(#[source] hyper_util::client::legacy::Error),
     #[error("the connection broke before the answer was complete")]
@@ -58,29 +68,34 @@ pub enum Error {
     #[error("no complete answer in time")]
     Timeout,
     #[error("the answer is longer than {MAX_ANSWER_BYTES} bytes")]
-    AnswerTooLong,
+    AnswerTooLong(StatusCode),
 }
 
 /// Posts bodies to providers. Clones share one connection pool.
 #[derive(Clone)]
 pub struct HttpClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<Guard>, Full<Bytes>>,
+    rules: Arc<EndpointRules>,
     whole: Duration,
 }
 
 impl HttpClient {
     /// Builds a client with its own connection pool.
     #[must_use]
-    pub fn new(timeouts: Timeouts) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(timeouts.connect));
+    pub fn new(timeouts: Timeouts, rules: EndpointRules) -> Self {
+        Self::with_lookup(timeouts, rules, guard::system_lookup())
+    }
+
+    /// Builds a client that asks `lookup` where names lead.
+    #[must_use]
+    pub fn with_lookup(timeouts: Timeouts, rules: EndpointRules, lookup: Lookup) -> Self {
+        let rules = Arc::new(rules);
+        let guard = Guard::new(Arc::clone(&rules), lookup, timeouts.connect);
         let connector = HttpsConnectorBuilder::new()
             .with_webpki_roots()
             .https_or_http()
             .enable_http1()
-            .wrap_connector(tcp);
+            .wrap_connector(guard);
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -88,17 +103,21 @@ impl HttpClient {
             .build(connector);
         Self {
             client,
+            rules,
             whole: timeouts.whole,
         }
     }
 
-    /// Posts a JSON body in a client span whose context travels along as `traceparent`.
+    /// Posts a JSON body, with these headers besides the usual ones, in a client span whose context travels along as
+    /// `traceparent`.
     ///
     /// # Errors
     /// Whatever kept a complete answer from arriving; an answer of any status is `Ok`.
-    pub async fn post_json(&self, address: &str, body: Vec<u8>) -> Result<Answer, Error> {
+    pub async fn post_json(&self, address: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, Error> {
         let uri: Uri = address.parse().map_err(|_invalid| Error::Address)?;
-        let host = uri.host().ok_or(Error::Address)?.to_owned();
+        let host = uri.host().filter(|_| uri.scheme().is_some());
+        let host = host.ok_or(Error::Address)?.to_owned();
+        self.rules.reach(&uri).map_err(|_why| Error::Forbidden)?;
         let span = tracing::info_span!(
             "http_post",
             otel.kind = "client",
@@ -106,7 +125,7 @@ impl HttpClient {
             server.address = host,
             http.response.status_code = field::Empty,
         );
-        let exchange = self.exchange(post(uri, body)).instrument(span);
+        let exchange = self.exchange(post(uri, headers, body)).instrument(span);
         tokio::time::timeout(self.whole, exchange)
             .await
             .map_err(|_elapsed| Error::Timeout)?
@@ -123,10 +142,11 @@ impl HttpClient {
     }
 }
 
-fn post(uri: Uri, body: Vec<u8>) -> Request<Full<Bytes>> {
+fn post(uri: Uri, headers: HeaderMap, body: Vec<u8>) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(Bytes::from(body)));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
     let headers = request.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
@@ -141,7 +161,7 @@ async fn read(response: Response<Incoming>) -> Result<Answer, Error> {
     let body = Limited::new(body, MAX_ANSWER_BYTES)
         .collect()
         .await
-        .map_err(cut_short)?;
+        .map_err(|error| cut_short(error, head.status))?;
     Ok(Answer {
         status: head.status,
         retry_after: retry_after(&head.headers),
@@ -150,24 +170,39 @@ async fn read(response: Response<Incoming>) -> Result<Answer, Error> {
 }
 
 fn refused(error: hyper_util::client::legacy::Error) -> Error {
-    if error.is_connect() {
+    if is_forbidden(&error) {
+        Error::Forbidden
+    } else if error.is_connect() {
         Error::Connect(error)
     } else {
         Error::Connection(error.into())
     }
 }
 
-fn cut_short(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+fn is_forbidden(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<Forbidden>() || error.source().is_some_and(is_forbidden)
+}
+
+fn cut_short(error: Box<dyn std::error::Error + Send + Sync>, status: StatusCode) -> Error {
     if error.is::<LengthLimitError>() {
-        Error::AnswerTooLong
+        Error::AnswerTooLong(status)
     } else {
         Error::Connection(error)
     }
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let wanted = text(header::RETRY_AFTER)?.trim();
+    if let Ok(seconds) = wanted.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let wait = date(wanted)?.duration_since(date(text(header::DATE)?)?);
+    wait.try_into().ok()
+}
+
+fn date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
 
 #[cfg(test)]
@@ -175,24 +210,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn retry_after_takes_seconds_and_ignores_the_rest() {
-        for (value, expected) in [
-            ("7", Some(7)),
-            (" 120 ", Some(120)),
-            ("-1", None),
-            ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+    fn retry_after_takes_seconds_or_a_date_beside_the_answers_own() {
+        const NOW: &str = "Wed, 21 Oct 2026 07:27:30 GMT";
+        for (value, date, expected) in [
+            ("7", "", Some(7)),
+            (" 120 ", NOW, Some(120)),
+            ("-1", NOW, None),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", NOW, Some(30)),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", "", None),
+            ("Wed, 21 Oct 2026 07:27:00 GMT", NOW, None),
+            ("soon", NOW, None),
         ] {
-            let headers = HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from_str(value).unwrap())]);
-            assert_eq!(retry_after(&headers), expected.map(Duration::from_secs), "{value}");
+            let value_of = |text: &str| HeaderValue::from_str(text).unwrap();
+            let mut headers = HeaderMap::from_iter([(header::RETRY_AFTER, value_of(value))]);
+            if !date.is_empty() {
+                headers.insert(header::DATE, value_of(date));
+            }
+            assert_eq!(
+                retry_after(&headers),
+                expected.map(Duration::from_secs),
+                "{value} {date}"
+            );
         }
         assert_eq!(retry_after(&HeaderMap::new()), None);
     }
 
     #[tokio::test]
     async fn an_address_that_is_no_url_is_refused_without_showing_it() {
-        let client = HttpClient::new(Timeouts::default());
-        for address in ["", "robot/send?access_token=canary", "ht tp://canary"] {
-            let error = client.post_json(address, Vec::new()).await.unwrap_err();
+        let client = HttpClient::new(Timeouts::default(), EndpointRules::default());
+        for address in ["", "canary.example", "robot/send?access_token=canary", "ht tp://canary"] {
+            let error = client
+                .post_json(address, HeaderMap::new(), Vec::new())
+                .await
+                .unwrap_err();
             assert!(matches!(error, Error::Address), "{error:?}");
             assert!(!format!("{error:?} {error}").contains("canary"));
         }

@@ -3,10 +3,6 @@
 
 use jiff::SignedDuration;
 
-/// What most providers allow a robot in a minute.
-pub const PROVIDER_LIMIT: i32 = 20;
-/// What we use of it unless told otherwise.
-pub const DEFAULT_PER_MINUTE: i32 = 18;
 /// How long a message counts after the provider's answer: its window is a minute, and it counted before it answered.
 pub const WINDOW: SignedDuration = SignedDuration::from_millis(60_500);
 /// How long a reservation counts without an answer: the window, and the longest that may pass before the provider counts.

@@ -2,23 +2,105 @@
 
 use http::Uri;
 
-use super::{
-    Problem,
-    budget::{DEFAULT_PER_MINUTE, Limits, PROVIDER_LIMIT},
-};
+use super::{Problem, budget::Limits, merge::Surplus, signature::Keys};
 
 /// Longest address, in bytes.
 const MAX_ENDPOINT: usize = 1_000;
 /// Stands where a token was.
 const MASK: &str = "***";
+/// In a list of hosts: every public one.
+const EVERY_PUBLIC: &str = "*";
+
+/// What a channel's messages go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The robot of a `DingTalk` group.
+    DingtalkRobot,
+    /// The robot of a `WeCom` group.
+    WecomRobot,
+    /// A program that checks signatures.
+    Webhook,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::DingtalkRobot, Self::WecomRobot, Self::Webhook];
+
+    /// Returns its name in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DingtalkRobot => "dingtalk_robot",
+            Self::WecomRobot => "wecom_robot",
+            Self::Webhook => "webhook",
+        }
+    }
+
+    /// Reads its name.
+    #[must_use]
+    pub fn find(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// Returns the most messages a minute: the provider's limit where there is one.
+    #[must_use]
+    pub const fn most_per_minute(self) -> i32 {
+        match self {
+            Self::DingtalkRobot | Self::WecomRobot => 20,
+            Self::Webhook => 600,
+        }
+    }
+
+    /// Returns what is used of it unless told otherwise.
+    #[must_use]
+    pub const fn usual_per_minute(self) -> i32 {
+        match self {
+            Self::DingtalkRobot | Self::WecomRobot => 18,
+            Self::Webhook => 600,
+        }
+    }
+
+    /// Returns what becomes of messages beyond the budget: a program wants each by itself.
+    #[must_use]
+    pub const fn surplus(self) -> Surplus {
+        match self {
+            Self::DingtalkRobot | Self::WecomRobot => Surplus::Merges,
+            Self::Webhook => Surplus::Waits,
+        }
+    }
+
+    /// Checks the secret a channel would have; empty for none.
+    ///
+    /// # Errors
+    /// What is wrong with it; the text does not repeat it.
+    pub fn check_secret(self, secret: &str) -> Result<(), Problem> {
+        let wrong = |description: &str| Err(Problem::new("channel.secret", description));
+        match self {
+            Self::WecomRobot if !secret.is_empty() => wrong("a WeCom robot has none, its address has the key"),
+            Self::Webhook if Keys::parse(secret).is_none() => {
+                wrong("must be whsec_ and the base64 of 24 to 64 bytes, or two of these with a space between them")
+            }
+            Self::DingtalkRobot | Self::WecomRobot | Self::Webhook => Ok(()),
+        }
+    }
+}
 
 /// Which addresses channels may have.
 #[derive(Debug, Clone, Default)]
 pub struct EndpointRules {
     /// Whether plain HTTP is allowed, whatever the host: for simulators only.
     pub allow_plain_http: bool,
-    /// Hosts that are allowed; empty allows all public ones.
+    /// Hosts that are allowed, wherever they lead; empty, or with "*" in it, allows all public ones.
     pub allowed_hosts: Vec<String>,
+}
+
+/// Where a connection to a host may lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Also into the own network: whoever runs the service named the host.
+    Anywhere,
+    /// To public addresses only.
+    Public,
 }
 
 impl EndpointRules {
@@ -27,44 +109,48 @@ impl EndpointRules {
     /// # Errors
     /// What is wrong with it; the text does not repeat the address, which holds a token.
     pub fn check(&self, endpoint: &str) -> Result<(), Problem> {
-        let wrong = |description: &str| Err(Problem::new("channel.endpoint", description));
+        let wrong = |description| Problem::new("channel.endpoint", description);
         if endpoint.len() > MAX_ENDPOINT {
-            return wrong("must have at most 1000 bytes");
+            return Err(wrong("must have at most 1000 bytes"));
         }
-        let Ok(uri) = endpoint.parse::<Uri>() else {
-            return wrong("must be a URL");
-        };
+        let uri = endpoint.parse::<Uri>().map_err(|_invalid| wrong("must be a URL"))?;
+        self.reach(&uri).map(|_reach| ()).map_err(wrong)
+    }
+
+    /// Returns where a connection for an address may lead; asked when it is stored and again whenever one is opened.
+    ///
+    /// # Errors
+    /// Why there may be none at all.
+    pub fn reach(&self, uri: &Uri) -> Result<Reach, &'static str> {
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return wrong("must be an absolute URL");
+            return Err("must be an absolute URL");
         };
         if authority.as_str().contains('@') {
-            return wrong("must not contain a user");
+            return Err("must not contain a user");
         }
         if scheme == "http" && self.allow_plain_http {
-            return Ok(());
+            return Ok(Reach::Anywhere);
         }
         if scheme != "https" {
-            return wrong("must begin with https://");
+            return Err("must begin with https://");
         }
         let host = authority.host();
-        if !self.allowed_hosts.is_empty() {
-            let is_allowed = self
-                .allowed_hosts
-                .iter()
-                .any(|allowed| allowed.eq_ignore_ascii_case(host));
-            return if is_allowed {
-                Ok(())
-            } else {
-                wrong("its host is not allowed here")
-            };
+        let lists = |wanted: &str| self.allowed_hosts.iter().any(|host| host.eq_ignore_ascii_case(wanted));
+        if lists(host) && host != EVERY_PUBLIC {
+            return Ok(Reach::Anywhere);
+        }
+        if !self.allowed_hosts.is_empty() && !lists(EVERY_PUBLIC) {
+            return Err("its host is not allowed here");
         }
         // Names of hosts end in letters; whatever ends otherwise is an address in some notation.
         let is_name = host.contains('.') && host.ends_with(|last: char| last.is_ascii_alphabetic());
-        if is_name {
-            Ok(())
-        } else {
-            wrong("must name a public host")
+        if !is_name {
+            return Err("must name a public host");
         }
+        if authority.port_u16().is_some_and(|port| port != 443) {
+            return Err("must have the port 443");
+        }
+        Ok(Reach::Public)
     }
 }
 
@@ -85,14 +171,15 @@ pub fn masked(endpoint: &str) -> String {
 ///
 /// # Errors
 /// When they cannot be.
-pub fn limits(per_minute: i32, reserved: i32) -> Result<Limits, Problem> {
+pub fn limits(kind: Kind, per_minute: i32, reserved: i32) -> Result<Limits, Problem> {
     let per_minute = if per_minute == 0 {
-        DEFAULT_PER_MINUTE
+        kind.usual_per_minute()
     } else {
         per_minute
     };
-    if !(1..=PROVIDER_LIMIT).contains(&per_minute) {
-        let description = format!("must be 1 to {PROVIDER_LIMIT}, or 0");
+    let most = kind.most_per_minute();
+    if !(1..=most).contains(&per_minute) {
+        let description = format!("must be 1 to {most}, or 0");
         return Err(Problem::new("channel.messages_per_minute", description));
     }
     let reserved = if reserved == 0 { per_minute / 4 } else { reserved };
@@ -130,7 +217,10 @@ mod tests {
             "https://0x7f.0.0.1/",
             "https://[::1]/",
             "https://localhost/",
+            "https://localhost./",
             "https://redis:6379/",
+            "https://oapi.dingtalk.com:6379/",
+            "https://*/",
             "https://a b/",
         ] {
             assert!(verdict(&rules, refused).is_some(), "{refused}");
@@ -157,6 +247,45 @@ mod tests {
     }
 
     #[test]
+    fn listed_hosts_may_lie_inside_and_a_star_allows_the_public_ones_too() {
+        let rules = EndpointRules {
+            allow_plain_http: false,
+            allowed_hosts: vec!["*".to_owned(), "mes.plant".to_owned(), "10.0.0.7".to_owned()],
+        };
+        for (endpoint, expected) in [
+            ("https://mes.plant:8443/hook", Ok(Reach::Anywhere)),
+            ("https://10.0.0.7/hook", Ok(Reach::Anywhere)),
+            ("https://hooks.example/", Ok(Reach::Public)),
+            ("https://hooks.example:443/", Ok(Reach::Public)),
+            ("https://hooks.example:8443/", Err("must have the port 443")),
+            ("https://10.0.0.8/", Err("must name a public host")),
+            ("https://mes.plant.evil/", Ok(Reach::Public)),
+            ("http://mes.plant/", Err("must begin with https://")),
+            ("/hook", Err("must be an absolute URL")),
+        ] {
+            assert_eq!(rules.reach(&endpoint.parse().unwrap()), expected, "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn each_kind_has_its_own_secrets() {
+        const WEBHOOK: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        for (kind, secret, is_good) in [
+            (Kind::DingtalkRobot, "", true),
+            (Kind::DingtalkRobot, "SEC1", true),
+            (Kind::WecomRobot, "", true),
+            (Kind::WecomRobot, "SEC1", false),
+            (Kind::Webhook, "", false),
+            (Kind::Webhook, "SEC1", false),
+            (Kind::Webhook, WEBHOOK, true),
+        ] {
+            let verdict = kind.check_secret(secret);
+            assert_eq!(verdict.is_ok(), is_good, "{kind:?} {secret}");
+            assert!(secret.is_empty() || !format!("{verdict:?}").contains(secret));
+        }
+    }
+
+    #[test]
     fn tokens_are_not_shown() {
         for (endpoint, shown) in [
             (
@@ -173,17 +302,21 @@ mod tests {
 
     #[test]
     fn zeros_stand_for_defaults() {
-        let of = |per_minute, reserved| {
-            limits(per_minute, reserved)
+        let of = |kind, per_minute, reserved| {
+            limits(kind, per_minute, reserved)
                 .ok()
                 .map(|limits| (limits.per_minute, limits.reserved))
         };
-        assert_eq!(of(0, 0), Some((18, 4)));
-        assert_eq!(of(20, 0), Some((20, 5)));
-        assert_eq!(of(1, 0), Some((1, 0)));
-        assert_eq!(of(10, 9), Some((10, 9)));
-        for (per_minute, reserved) in [(21, 0), (-1, 0), (10, 10), (10, -1), (0, 18)] {
-            assert_eq!(of(per_minute, reserved), None, "{per_minute} {reserved}");
+        for robot in [Kind::DingtalkRobot, Kind::WecomRobot] {
+            assert_eq!(of(robot, 0, 0), Some((18, 4)));
+            assert_eq!(of(robot, 20, 0), Some((20, 5)));
+            assert_eq!(of(robot, 1, 0), Some((1, 0)));
+            assert_eq!(of(robot, 10, 9), Some((10, 9)));
+            for (per_minute, reserved) in [(21, 0), (-1, 0), (10, 10), (10, -1), (0, 18)] {
+                assert_eq!(of(robot, per_minute, reserved), None, "{per_minute} {reserved}");
+            }
         }
+        assert_eq!(of(Kind::Webhook, 0, 0), Some((600, 150)));
+        assert_eq!(of(Kind::Webhook, 601, 0), None);
     }
 }

@@ -1,5 +1,5 @@
 //! What a channel sends next. When more waits than may be sent, the last token goes to a digest of all that is left, so
-//! everybody is told before the provider's limit instead of after it.
+//! everybody is told before the provider's limit instead of after it. Where programs read, messages wait instead.
 
 use super::{budget::Tokens, message::Class, text};
 
@@ -37,18 +37,27 @@ pub enum Send {
     Merged(Class),
 }
 
-/// Chooses what to send next, escalations first; nothing when nothing waits that may be sent.
-#[must_use]
-pub fn next_send(waiting: &Waiting, tokens: Tokens) -> Option<Send> {
-    next_of(Class::Escalation, waiting.escalations, tokens.escalations)
-        .or_else(|| next_of(Class::Assignment, waiting.assignments, tokens.assignments))
+/// What becomes of messages beyond the budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surplus {
+    /// One digest takes their place.
+    Merges,
+    /// Each waits for its turn.
+    Waits,
 }
 
-fn next_of(class: Class, queue: Queue, tokens: usize) -> Option<Send> {
-    match (tokens, queue) {
-        (0, _) | (_, Queue { digests: 0, singles: 0 }) => None,
-        (_, Queue { digests: 1.., .. }) => Some(Send::Digest(class)),
-        (1, Queue { singles: 2.., .. }) => Some(Send::Merged(class)),
+/// Chooses what to send next, escalations first; nothing when nothing waits that may be sent.
+#[must_use]
+pub fn next_send(waiting: &Waiting, tokens: Tokens, surplus: Surplus) -> Option<Send> {
+    next_of(Class::Escalation, waiting.escalations, tokens.escalations, surplus)
+        .or_else(|| next_of(Class::Assignment, waiting.assignments, tokens.assignments, surplus))
+}
+
+fn next_of(class: Class, queue: Queue, tokens: usize, surplus: Surplus) -> Option<Send> {
+    match (tokens, queue, surplus) {
+        (0, ..) | (_, Queue { digests: 0, singles: 0 }, _) => None,
+        (_, Queue { digests: 1.., .. }, _) => Some(Send::Digest(class)),
+        (1, Queue { singles: 2.., .. }, Surplus::Merges) => Some(Send::Merged(class)),
         _ => Some(Send::Single(class)),
     }
 }
@@ -106,7 +115,20 @@ mod tests {
                 escalations: tokens.0,
                 assignments: tokens.1,
             };
-            assert_eq!(next_send(&waiting, tokens), expected, "{waiting:?} {tokens:?}");
+            assert_eq!(
+                next_send(&waiting, tokens, Surplus::Merges),
+                expected,
+                "{waiting:?} {tokens:?}"
+            );
+            let unmerged = expected.map(|send| match send {
+                Send::Merged(class) => Send::Single(class),
+                other => other,
+            });
+            assert_eq!(
+                next_send(&waiting, tokens, Surplus::Waits),
+                unmerged,
+                "{waiting:?} {tokens:?}"
+            );
         }
     }
 
@@ -128,7 +150,7 @@ mod tests {
                 waiting.escalations.singles += escalations;
                 arrived += assignments + escalations;
                 let mut held = 0;
-                while let Some(send) = next_send(&waiting, limits.tokens(held)) {
+                while let Some(send) = next_send(&waiting, limits.tokens(held), Surplus::Merges) {
                     held += 1;
                     let (Send::Digest(class) | Send::Single(class) | Send::Merged(class)) = send;
                     prop_assert!(class == ESCALATION || waiting.escalations.singles == 0);

@@ -8,7 +8,7 @@ use super::template::Key;
 
 /// The way every message goes: the in-app inbox.
 pub const INBOX: &str = "inbox";
-/// How an escalation's list of channels names `DingTalk`.
+/// How an escalation's list of channels names the configured channels, whatever their kind: the oldest stands for all.
 pub const DINGTALK: &str = "dingtalk";
 /// What the names of configured channels begin with.
 pub const CHANNEL_PREFIX: &str = "channels/";

@@ -1,7 +1,7 @@
 //! `ChannelService`.
 
 use reflex_proto::notifications::v1::{
-    Channel, ListChannelsRequest, ListChannelsResponse, PutChannelRequest, PutChannelResponse, channel::Kind,
+    Channel, ListChannelsRequest, ListChannelsResponse, PutChannelRequest, PutChannelResponse,
     channel_service_server::ChannelService,
 };
 use reflex_rpc::{identity::Caller, page::page_size, status::Violations};
@@ -11,7 +11,11 @@ use super::{Rpc, check_name, cut, request_id};
 use crate::{
     api,
     app::put_channel::WantedChannel,
-    domain::{budget::Limits, channel, message::CHANNEL_PREFIX},
+    domain::{
+        budget::Limits,
+        channel::{self, Kind},
+        message::CHANNEL_PREFIX,
+    },
 };
 
 /// Most teams a channel may serve; none serves everybody.
@@ -64,9 +68,13 @@ impl ChannelService for Rpc {
 
 fn wanted(channel: Channel, violations: &mut Violations) -> WantedChannel {
     check_name(violations, "channel.name", CHANNEL_PREFIX, &channel.name);
-    if Kind::try_from(channel.kind) != Ok(Kind::DingtalkRobot) {
-        violations.add("channel.kind", "must be KIND_DINGTALK_ROBOT");
-    }
+    let kind = api::channel_kind(channel.kind).unwrap_or_else(|| {
+        violations.add(
+            "channel.kind",
+            "must be KIND_DINGTALK_ROBOT, KIND_WECOM_ROBOT or KIND_WEBHOOK",
+        );
+        Kind::DingtalkRobot
+    });
     violations.text("channel.secret", &channel.secret, 0..=MAX_SECRET);
     if channel.teams.len() > MAX_TEAMS {
         violations.add("channel.teams", format!("must have at most {MAX_TEAMS} entries"));
@@ -74,7 +82,7 @@ fn wanted(channel: Channel, violations: &mut Violations) -> WantedChannel {
     for (at, team) in channel.teams.iter().take(MAX_TEAMS).enumerate() {
         check_name(violations, &format!("channel.teams[{at}]"), "teams/", team);
     }
-    let limits = channel::limits(channel.messages_per_minute, channel.reserved_for_escalations);
+    let limits = channel::limits(kind, channel.messages_per_minute, channel.reserved_for_escalations);
     let limits = limits.unwrap_or_else(|problem| {
         violations.add(problem.field, problem.description);
         Limits {
@@ -84,6 +92,7 @@ fn wanted(channel: Channel, violations: &mut Violations) -> WantedChannel {
     });
     WantedChannel {
         name: channel.name,
+        kind,
         endpoint: channel.endpoint.into(),
         secret: channel.secret.into(),
         teams: channel.teams,

@@ -6,13 +6,15 @@ use reflex_pg::DbError;
 use reflex_tenancy::TenantId;
 use sqlx::{FromRow, PgConnection};
 
-use crate::domain::budget::Limits;
+use crate::domain::{budget::Limits, channel::Kind};
 
 /// A channel as stored.
 #[derive(Debug, Clone)]
 pub struct Channel {
     /// "channels/{channel}".
     pub name: String,
+    /// What its messages go to.
+    pub kind: Kind,
     /// Encrypted address.
     pub endpoint: Vec<u8>,
     /// Address without its token.
@@ -36,6 +38,7 @@ pub struct Channel {
 #[derive(FromRow)]
 struct Row {
     channel: String,
+    kind: String,
     endpoint: Vec<u8>,
     endpoint_shown: String,
     secret: Option<Vec<u8>>,
@@ -52,6 +55,7 @@ impl From<Row> for Channel {
     fn from(row: Row) -> Self {
         Self {
             name: row.channel,
+            kind: Kind::find(&row.kind).expect("a check keeps other kinds out"),
             endpoint: row.endpoint,
             endpoint_shown: row.endpoint_shown,
             secret: row.secret,
@@ -74,8 +78,8 @@ impl From<Row> for Channel {
 /// When the database fails.
 pub async fn find_for_update(tx: &mut PgConnection, tenant: &TenantId, name: &str) -> Result<Option<Channel>, DbError> {
     let row: Option<Row> = sqlx::query_as(
-        "select channel, endpoint, endpoint_shown, secret, teams, messages_per_minute, reserved_for_escalations, enabled,
-             locked_until, failures, probe_time
+        "select channel, kind, endpoint, endpoint_shown, secret, teams, messages_per_minute, reserved_for_escalations,
+             enabled, locked_until, failures, probe_time
          from channels where tenant_id = $1 and channel = $2 for no key update",
     )
     .bind(tenant.as_str())
@@ -85,7 +89,7 @@ pub async fn find_for_update(tx: &mut PgConnection, tenant: &TenantId, name: &st
     Ok(row.map(Channel::from))
 }
 
-/// Writes a channel. Its health starts anew: whoever changes a channel has probably repaired it.
+/// Writes a channel, whose kind never changes. Its health starts anew: whoever changes a channel has probably repaired it.
 ///
 /// # Errors
 /// When the database fails.
@@ -93,7 +97,7 @@ pub async fn put(tx: &mut PgConnection, tenant: &TenantId, channel: &Channel, no
     sqlx::query(
         "insert into channels (tenant_id, channel, kind, endpoint, endpoint_shown, secret, teams, messages_per_minute,
              reserved_for_escalations, enabled, create_time, update_time)
-         values ($1, $2, 'dingtalk_robot', $3, $4, $5, $6, $7, $8, $9, $10, $10)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
          on conflict (tenant_id, channel) do update set endpoint = excluded.endpoint,
              endpoint_shown = excluded.endpoint_shown, secret = excluded.secret, teams = excluded.teams,
              messages_per_minute = excluded.messages_per_minute,
@@ -102,6 +106,7 @@ pub async fn put(tx: &mut PgConnection, tenant: &TenantId, channel: &Channel, no
     )
     .bind(tenant.as_str())
     .bind(&channel.name)
+    .bind(channel.kind.as_str())
     .bind(&channel.endpoint)
     .bind(&channel.endpoint_shown)
     .bind(&channel.secret)
@@ -133,8 +138,8 @@ pub async fn list(
         held: i64,
     }
     let rows: Vec<Listed> = sqlx::query_as(
-        "select channel, endpoint, endpoint_shown, secret, teams, messages_per_minute, reserved_for_escalations, enabled,
-             locked_until, failures, probe_time,
+        "select channel, kind, endpoint, endpoint_shown, secret, teams, messages_per_minute, reserved_for_escalations,
+             enabled, locked_until, failures, probe_time,
              (select count(*) from channel_reservations r
               where r.tenant_id = c.tenant_id and r.channel = c.channel and r.release_time > $4) as held
          from channels c where tenant_id = $1 and ($2::text is null or channel > $2) order by channel limit $3",

@@ -1,7 +1,7 @@
 //! What waits to be sent, and taking it. Under the lock of the channel's row, but for [`waiting_channels`].
 
 use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
+use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
 use reflex_pg::DbError;
 use reflex_tenancy::TenantId;
 use sqlx::{FromRow, PgConnection, PgPool};
@@ -100,6 +100,14 @@ pub struct Taken {
     pub title: String,
     /// As rendered.
     pub body: String,
+    /// Template and version.
+    pub template: String,
+    /// What it is about; empty for a digest.
+    pub subject: String,
+    /// "members/{member}"; empty for a digest.
+    pub recipient: String,
+    /// When it was written.
+    pub create_time: SqlTimestamp,
     /// Trace it belongs to.
     pub traceparent: Option<String>,
     /// Name of the person it is for.
@@ -127,8 +135,9 @@ pub async fn take(
         Send::Merged(class) => (class, false, MAX_MERGED),
     };
     Ok(sqlx::query_as(
-        "select m.message, m.title, m.body, m.traceparent, coalesce(r.display_name, '') as display_name,
-             coalesce(r.mobile, '') as mobile, coalesce(r.locale, '') as locale
+        "select m.message, m.title, m.body, m.template, m.subject, m.recipient, m.create_time, m.traceparent,
+             coalesce(r.display_name, '') as display_name, coalesce(r.mobile, '') as mobile,
+             coalesce(r.locale, '') as locale
          from messages m left join recipients r on r.tenant_id = m.tenant_id and r.member = m.recipient
          where m.tenant_id = $1 and m.channel = $2 and m.class = $3 and m.is_digest = $4 and m.state = 'pending'
              and m.next_attempt_time <= $5

@@ -20,10 +20,10 @@ use reflex_notifications::{
         settings::SettingsCache,
         watch_inbox::{WatchLimits, Watchers},
     },
-    channels::{Capability, Channel, Endpoint, Format, Outcome, Rendered},
+    channels::{Capability, Channel, Endpoint, Format, Outcome, Providers, Rendered},
     domain::{
         budget::Limits,
-        channel::EndpointRules,
+        channel::{EndpointRules, Kind},
         message::{Class, State},
     },
     events::LeadEvents,
@@ -84,7 +84,7 @@ impl Scene {
             clock: clock.clone(),
             ids: ids.clone(),
             sealer: sealer.clone(),
-            provider: provider.clone(),
+            providers: provider.of_every_kind(),
             settings: settings.clone(),
             relay_wake: RelayWake::default(),
         });
@@ -132,10 +132,29 @@ impl Scene {
     pub(crate) async fn put_robot(&self, per_minute: i32, reserved: i32, teams: &[&str]) {
         let wanted = WantedChannel {
             name: ROBOT.to_owned(),
+            kind: Kind::DingtalkRobot,
             endpoint: "https://oapi.dingtalk.com/robot/send?access_token=t".into(),
             secret: "SEC1".into(),
             teams: teams.iter().map(|&team| team.to_owned()).collect(),
             limits: Limits { per_minute, reserved },
+            enabled: true,
+        };
+        let request = PutChannelRequest::default();
+        self.app.put_channel(&tenant(), wanted, None, &request).await.unwrap();
+    }
+
+    /// Makes the channel a webhook for everybody; it takes the robot's place.
+    pub(crate) async fn put_webhook(&self, per_minute: i32) {
+        let wanted = WantedChannel {
+            name: ROBOT.to_owned(),
+            kind: Kind::Webhook,
+            endpoint: "https://hooks.example/reflex".into(),
+            secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(),
+            teams: Vec::new(),
+            limits: Limits {
+                per_minute,
+                reserved: 0,
+            },
             enabled: true,
         };
         let request = PutChannelRequest::default();
@@ -177,7 +196,7 @@ impl Scene {
             clock,
             ids: self.app.ids.clone(),
             sealer: self.app.sealer.clone(),
-            provider: self.provider.clone(),
+            providers: self.provider.of_every_kind(),
             settings: self.app.settings.clone(),
             relay_wake: RelayWake::default(),
         })
@@ -271,6 +290,15 @@ impl Provider {
             taken: Mutex::default(),
             script: Mutex::default(),
             during: Mutex::default(),
+        }
+    }
+
+    /// Stands in for all providers.
+    fn of_every_kind(self: &Arc<Self>) -> Providers {
+        Providers {
+            dingtalk_robot: self.clone(),
+            wecom_robot: self.clone(),
+            webhook: self.clone(),
         }
     }
 

@@ -222,6 +222,70 @@ async fn a_message_at_fault_fails_at_once_and_a_channel_at_fault_may_be_repaired
 }
 
 #[tokio::test]
+async fn an_endpoint_that_is_gone_ends_its_messages_at_once_and_gets_single_probes() {
+    let mut scene = Scene::start().await;
+    scene.put_webhook(600).await;
+    scene.assign(1..=7).await;
+    let gone = |_| Outcome::GiveUp {
+        provider_code: "http_410".to_owned(),
+        reason: "the endpoint says that it is gone for good".to_owned(),
+        fault: Fault::Gone,
+    };
+    scene.provider.script((0..6).map(gone));
+    scene.send_all().await;
+    assert_eq!(scene.states().await, [("failed", 6), ("pending", 1)].into());
+    let messages = scene.robot_messages().await;
+    let failed = messages.iter().find(|message| message.state == State::Failed).unwrap();
+    assert_eq!(failed.reason, "http_410: the endpoint says that it is gone for good");
+    assert_eq!(scene.attempts(failed.id).await.len(), 1);
+    assert_eq!(scene.told().await, ["NotificationFailed"; 6]);
+    scene.clock.advance(SignedDuration::from_secs(30));
+    scene.send_all().await;
+    assert_eq!(scene.states().await, [("failed", 6), ("delivered", 1)].into());
+}
+
+#[tokio::test]
+async fn messages_to_programs_wait_instead_of_being_merged() {
+    let mut scene = Scene::start().await;
+    scene.put_webhook(10).await;
+    scene.assign(1..=25).await;
+    for told in [10, 20, 25] {
+        scene.send_all().await;
+        assert_eq!(scene.provider.titles().len(), told);
+        scene.clock.advance(SignedDuration::from_secs(61));
+    }
+    assert_eq!(scene.states().await, [("delivered", 25)].into());
+    let messages = scene.robot_messages().await;
+    for (message, taken) in messages.iter().zip(scene.provider.taken()) {
+        let about = taken.about;
+        assert_eq!((about.message, about.create_time), (message.id, message.create_time));
+        assert_eq!(
+            (about.subject, about.recipient),
+            (message.subject.clone(), message.recipient.clone())
+        );
+        assert_eq!(
+            (about.template.as_str(), about.class.as_str()),
+            ("lead_assigned", "assignment")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_digest_says_what_it_is_in_every_attempt() {
+    let mut scene = Scene::with_robot(1, 0).await;
+    scene.assign(1..=3).await;
+    scene.provider.script([retry_later()]);
+    scene.send_all().await;
+    scene.clock.advance(SignedDuration::from_mins(2));
+    scene.send_all().await;
+    let about = scene.provider.taken().remove(0).about;
+    let messages = scene.robot_messages().await;
+    let digest = messages.iter().find(|message| message.template == "digest@0").unwrap();
+    assert_eq!((about.message, about.create_time), (digest.id, digest.create_time));
+    assert_eq!((about.template.as_str(), about.subject.as_str()), ("digest", ""));
+}
+
+#[tokio::test]
 async fn a_hit_limit_silences_the_channel_and_loses_nothing() {
     let mut scene = Scene::with_robot(20, 5).await;
     scene.assign([1, 2]).await;

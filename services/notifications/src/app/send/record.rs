@@ -62,8 +62,8 @@ impl Verdict {
             Outcome::GiveUp {
                 provider_code,
                 reason,
-                fault: Fault::Message,
-            } => (Next::Never, "give_up", provider_code, reason, false),
+                fault,
+            } => (Next::Never, "give_up", provider_code, reason, fault == Fault::Gone),
             Outcome::LimitHit {
                 provider_code,
                 reason,

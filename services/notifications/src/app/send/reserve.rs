@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Reserved, Rest, SendError, Sender};
 use crate::{
-    channels::{Endpoint, Mentions, Rendered},
+    channels::{About, Endpoint, Mentions, Rendered},
     domain::{
         budget::HOLD,
         merge::{self, Send, next_send},
@@ -68,7 +68,7 @@ impl Sender {
         let tokens = channel.limits.tokens(held.count);
         let tokens = if is_failing { tokens.probe() } else { tokens };
         let waiting = sending::waiting(&mut tx, tenant, name, now).await?;
-        let Some(send) = next_send(&waiting, tokens) else {
+        let Some(send) = next_send(&waiting, tokens, channel.kind.surplus()) else {
             tx.commit().await?;
             return Ok(Reservation::Refused(rest(
                 &held,
@@ -82,14 +82,14 @@ impl Sender {
         };
         let (message, rendered) = match send {
             Send::Merged(class) if taken.len() > 1 => self.merge(&mut tx, tenant, name, class, &taken, now).await?,
-            Send::Single(_) | Send::Merged(_) => {
+            Send::Single(class) | Send::Merged(class) => {
                 sending::hold(&mut tx, tenant, first.message, now + HOLD).await?;
-                (first.message, rendered(first, vec![first.mobile.clone()]))
+                (first.message, rendered(first, class, vec![first.mobile.clone()]))
             }
-            Send::Digest(_) => {
+            Send::Digest(class) => {
                 sending::hold(&mut tx, tenant, first.message, now + HOLD).await?;
                 let mobiles = sending::mobiles_of_digest(&mut tx, tenant, first.message).await?;
-                (first.message, rendered(first, mobiles))
+                (first.message, rendered(first, class, mobiles))
             }
         };
         let reservation = self.parts.ids.next();
@@ -103,6 +103,7 @@ impl Sender {
         Ok(Reservation::Granted(Box::new(Reserved {
             tenant: tenant.clone(),
             channel: channel.name,
+            kind: channel.kind,
             message,
             class,
             rendered,
@@ -164,6 +165,13 @@ impl Sender {
             title: words.title,
             text: words.body,
             mentions: mentions(mobiles.into_iter().collect()),
+            about: About {
+                message: id,
+                template: Key::Digest.as_str().to_owned(),
+                class: class.as_str().to_owned(),
+                create_time: now,
+                ..About::default()
+            },
         };
         Ok((id, rendered))
     }
@@ -191,11 +199,21 @@ fn rest(held: &Held, no_escalations: bool, no_assignments: bool) -> Rest {
     }
 }
 
-fn rendered(message: &Taken, mobiles: Vec<String>) -> Rendered {
+fn rendered(message: &Taken, class: Class, mobiles: Vec<String>) -> Rendered {
+    // Which version of the words was taken is no business of the reader.
+    let template = message.template.split('@').next().unwrap_or_default();
     Rendered {
         title: message.title.clone(),
         text: message.body.clone(),
         mentions: mentions(mobiles),
+        about: About {
+            message: message.message,
+            template: template.to_owned(),
+            class: class.as_str().to_owned(),
+            subject: message.subject.clone(),
+            recipient: message.recipient.clone(),
+            create_time: message.create_time.to_jiff(),
+        },
     }
 }
 

@@ -2,52 +2,44 @@
 
 use std::time::Duration;
 
-use crate::channels::Fault;
-
-/// What to do about a code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Delivered,
-    Retry,
-    Limit,
-    GiveUp(Fault),
-}
+use crate::channels::{Fault, robot::Verdict};
 
 /// How long a robot stays silent once it has crossed its limit.
-pub(super) const LOCK: Duration = Duration::from_mins(10);
+const LOCK: Duration = Duration::from_mins(10);
 
 /// "消息校验未通过": one code for keywords, signature, timestamp and address list, told apart by the text alone.
 const SECURITY: i64 = 310_000;
 
 const ENDPOINT: Verdict = Verdict::GiveUp(Fault::Endpoint);
 const MESSAGE: Verdict = Verdict::GiveUp(Fault::Message);
+const LIMIT: Verdict = Verdict::Limit(LOCK);
 
 /// The vendor's table 自定义机器人发送群消息 · 错误码 with the two codes its edge adds (130101, 660026).
 const CODES: &[(i64, Verdict)] = &[
-    (-1, Verdict::Retry),      // 系统繁忙
-    (0, Verdict::Delivered),   // ok
-    (88, ENDPOINT),            // 鉴权异常, access_token is blank
-    (40_035, MESSAGE),         // 缺少参数 json, or a required part of it
-    (43_002, MESSAGE),         // 需要POST请求
-    (43_004, MESSAGE),         // 无效的HTTP HEADER Content-Type
-    (130_101, Verdict::Limit), // send too fast, exceed 20 times per minute
-    (130_102, Verdict::Limit), // not in the table; read like its neighbour, since sending on is the dearer mistake
-    (300_001, ENDPOINT),       // token is not exist
-    (300_004, ENDPOINT),       // the same family
-    (300_005, ENDPOINT),       // token is not exist, as answered since 2026
-    (SECURITY, ENDPOINT),      // keywords not in content, sign not match, ip X.X.X.X not in whitelist
-    (400_013, ENDPOINT),       // 群已被解散
-    (400_101, ENDPOINT),       // access_token不存在
-    (400_102, ENDPOINT),       // 机器人已停用
-    (400_105, MESSAGE),        // 不支持的消息类型
-    (400_106, ENDPOINT),       // 机器人不存在
-    (410_100, Verdict::Limit), // 发送速度太快而限流
-    (430_101, MESSAGE),        // 含有不安全的外链
-    (430_102, MESSAGE),        // 含有不合适的文本
-    (430_103, MESSAGE),        // 含有不合适的图片
-    (430_104, MESSAGE),        // 含有不合适的内容
-    (460_101, MESSAGE),        // message too long, exceed 20000 bytes
-    (660_026, Verdict::Limit), // sending too many messages per minute
+    (-1, Verdict::Retry),    // 系统繁忙
+    (0, Verdict::Delivered), // ok
+    (88, ENDPOINT),          // 鉴权异常, access_token is blank
+    (40_035, MESSAGE),       // 缺少参数 json, or a required part of it
+    (43_002, MESSAGE),       // 需要POST请求
+    (43_004, MESSAGE),       // 无效的HTTP HEADER Content-Type
+    (130_101, LIMIT),        // send too fast, exceed 20 times per minute
+    (130_102, LIMIT),        // not in the table; read like its neighbour, since sending on is the dearer mistake
+    (300_001, ENDPOINT),     // token is not exist
+    (300_004, ENDPOINT),     // the same family
+    (300_005, ENDPOINT),     // token is not exist, as answered since 2026
+    (SECURITY, ENDPOINT),    // keywords not in content, sign not match, ip X.X.X.X not in whitelist
+    (400_013, ENDPOINT),     // 群已被解散
+    (400_101, ENDPOINT),     // access_token不存在
+    (400_102, ENDPOINT),     // 机器人已停用
+    (400_105, MESSAGE),      // 不支持的消息类型
+    (400_106, ENDPOINT),     // 机器人不存在
+    (410_100, LIMIT),        // 发送速度太快而限流
+    (430_101, MESSAGE),      // 含有不安全的外链
+    (430_102, MESSAGE),      // 含有不合适的文本
+    (430_103, MESSAGE),      // 含有不合适的图片
+    (430_104, MESSAGE),      // 含有不合适的内容
+    (460_101, MESSAGE),      // message too long, exceed 20000 bytes
+    (660_026, LIMIT),        // sending too many messages per minute
 ];
 
 /// Looks a code up. A code nobody documented is tried again: the provider did refuse, so nothing is sent twice, and a

@@ -1,0 +1,85 @@
+//! What the robots of chat groups have in common: they answer HTTP 200 with a business code, and take texts of a size.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{Fault, Outcome, http::Answer};
+
+/// Stands where a text was cut.
+pub(super) const CUT: &str = "…(截断)";
+/// Longest part of the robot's own words that goes into the ledger.
+const MAX_REASON_CHARS: usize = 200;
+
+/// What to do about a business code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Delivered,
+    Retry,
+    /// Send nothing for this long.
+    Limit(Duration),
+    GiveUp(Fault),
+}
+
+#[derive(Deserialize)]
+struct Business {
+    errcode: i64,
+    #[serde(default)]
+    errmsg: String,
+}
+
+/// Reads an answer; `verdict` knows the robot's codes.
+pub(super) fn judge(answer: &Answer, latency: Duration, verdict: impl Fn(i64, &str) -> Verdict) -> Outcome {
+    let status = answer.status;
+    let http_code = format!("http_{}", status.as_u16());
+    if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
+        return Outcome::RetryLater {
+            provider_code: http_code,
+            reason: "the provider is overloaded or failing".into(),
+            after: answer.retry_after,
+        };
+    }
+    let Ok(Business { errcode, errmsg }) = serde_json::from_slice(&answer.body) else {
+        return if status.is_client_error() {
+            Outcome::GiveUp {
+                provider_code: http_code,
+                reason: "the address is not a robot's".into(),
+                fault: Fault::Endpoint,
+            }
+        } else {
+            Outcome::RetryLater {
+                provider_code: "malformed".into(),
+                reason: "the answer is not the robot's JSON".into(),
+                after: None,
+            }
+        };
+    };
+    let provider_code = errcode.to_string();
+    let reason = shorten(&errmsg, MAX_REASON_CHARS);
+    match verdict(errcode, &errmsg) {
+        Verdict::Delivered => Outcome::Delivered { provider_code, latency },
+        Verdict::Retry => Outcome::RetryLater {
+            provider_code,
+            reason,
+            after: answer.retry_after,
+        },
+        Verdict::Limit(locked_for) => Outcome::LimitHit {
+            provider_code,
+            reason,
+            locked_for,
+        },
+        Verdict::GiveUp(fault) => Outcome::GiveUp {
+            provider_code,
+            reason,
+            fault,
+        },
+    }
+}
+
+/// Cuts a line to a number of characters.
+pub(super) fn shorten(line: &str, max_chars: usize) -> String {
+    if line.chars().count() <= max_chars {
+        return line.to_owned();
+    }
+    line.chars().take(max_chars - 1).chain(['…']).collect()
+}

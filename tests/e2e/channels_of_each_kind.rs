@@ -1,0 +1,293 @@
+//! Two replicas tell a busy minute to a DingTalk group, a WeCom group and a program, each in its own way and within its
+//! own limit.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use prost::Message as _;
+use reflex_events::{NewEvent, outbox};
+use reflex_host::RedisConfig;
+use reflex_pg::{Database, DatabaseConfig};
+use reflex_proto::{
+    leads::v1::LeadAssigned,
+    notifications::v1::{
+        Channel, ListChannelsRequest, ListMessagesRequest, Message, PutChannelRequest, channel::Kind,
+        channel_service_client::ChannelServiceClient, message::State, message_service_client::MessageServiceClient,
+    },
+};
+use reflex_rpc::identity::Role;
+use reflex_runtime::{
+    clock::{Clock as _, FixedClock},
+    ids::{IdSource as _, SystemIds},
+};
+use reflex_standalone::{Places, Secrets};
+use reflex_tenancy::{TenantId, TenantSet};
+use reflex_testing::{TestDatabase, TestRedis, eventually, fixture_time};
+use reflex_tests::{
+    simulator::{Hook, Robot, Simulator, SimulatorOptions, WecomRobot},
+    suite::Suite,
+};
+use tonic::Code;
+
+/// Token, key and name of the three alike.
+const NAMES: [&str; 3] = ["dingtalk", "wecom", "mes"];
+const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const MESSAGES: usize = 60;
+
+struct Scene {
+    clock: Arc<FixedClock>,
+    simulator: Simulator,
+    tenant: TenantId,
+    replicas: [Suite; 2],
+    leads: Database,
+    _dropped_last: (TestDatabase, TestDatabase, TestRedis),
+}
+
+impl Scene {
+    async fn start() -> Self {
+        let clock = Arc::new(FixedClock::new(fixture_time()));
+        let simulator = Simulator::start(SimulatorOptions {
+            clock: clock.clone(),
+            robots: vec![Robot {
+                token: NAMES[0].into(),
+                ..Robot::default()
+            }],
+            wecom_robots: vec![WecomRobot { key: NAMES[1].into() }],
+            webhooks: vec![Hook {
+                token: NAMES[2].into(),
+                secret: WEBHOOK_SECRET.into(),
+            }],
+            ..SimulatorOptions::default()
+        })
+        .await
+        .unwrap();
+        let leads = TestDatabase::create(reflex_leads::SCHEMA.parts).await;
+        let notifications = TestDatabase::create(reflex_notifications::SCHEMA.parts).await;
+        let redis = TestRedis::create().await;
+        let places = Places {
+            leads: database(&leads),
+            notifications: database(&notifications),
+            redis: RedisConfig {
+                url: redis.url().into(),
+                prefix: redis.prefix().into(),
+            },
+        };
+        let secrets = Secrets::generate();
+        let replica = || Suite::start_on(places.clone(), secrets.clone(), clock.clone());
+        Self {
+            replicas: [replica().await, replica().await],
+            leads: Database::connect(&places.leads).unwrap(),
+            tenant: "huadong".parse().unwrap(),
+            clock,
+            simulator,
+            _dropped_last: (leads, notifications, redis),
+        }
+    }
+
+    fn channels(&self) -> [Channel; 3] {
+        let channel = |kind: Kind, name: &str, endpoint, secret: &str| Channel {
+            name: format!("channels/{name}"),
+            kind: kind.into(),
+            endpoint,
+            secret: secret.to_owned(),
+            enabled: true,
+            ..Channel::default()
+        };
+        let [dingtalk, wecom, mes] = NAMES;
+        [
+            channel(
+                Kind::DingtalkRobot,
+                dingtalk,
+                self.simulator.dingtalk_address(dingtalk),
+                "",
+            ),
+            channel(Kind::WecomRobot, wecom, self.simulator.wecom_address(wecom), ""),
+            channel(Kind::Webhook, mes, self.simulator.webhook_address(mes), WEBHOOK_SECRET),
+        ]
+    }
+
+    async fn put(&self, channel: Channel) -> Result<Channel, tonic::Status> {
+        let request = PutChannelRequest {
+            channel: Some(channel),
+            request_id: String::new(),
+        };
+        let wire = self.replicas[0].notifications(&self.tenant, Role::Admin, None);
+        let answer = ChannelServiceClient::new(wire).put_channel(request).await?;
+        Ok(answer.into_inner().channel.unwrap())
+    }
+
+    async fn assign(&self) {
+        let events: Vec<_> = (0..MESSAGES)
+            .map(|number| {
+                let assigned = LeadAssigned {
+                    lead: format!("leads/a{number}"),
+                    number: format!("A{number}"),
+                    owner: "members/zhang.wei".into(),
+                    company: "<@all> 华东机床".into(),
+                    ..LeadAssigned::default()
+                };
+                self.event(
+                    "reflex.leads.v1.LeadAssigned",
+                    assigned.lead.clone(),
+                    assigned.encode_to_vec(),
+                )
+            })
+            .collect();
+        self.tell(&events).await;
+    }
+
+    fn event(&self, kind: &'static str, subject: String, data: Vec<u8>) -> NewEvent {
+        NewEvent {
+            tenant: self.tenant.clone(),
+            id: SystemIds.next(),
+            kind,
+            subject,
+            time: self.clock.now(),
+            traceparent: None,
+            causation_id: None,
+            data,
+        }
+    }
+
+    async fn tell(&self, events: &[NewEvent]) {
+        let mut tx = self.leads.begin("tell", &TenantSet::one(&self.tenant)).await.unwrap();
+        outbox::push(&mut tx, events).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn ledger(&self, state: State) -> Vec<Message> {
+        let wire = self.replicas[1].notifications(&self.tenant, Role::Admin, None);
+        let request = ListMessagesRequest {
+            page_size: 1_000,
+            state: state.into(),
+            ..ListMessagesRequest::default()
+        };
+        let page = MessageServiceClient::new(wire).list_messages(request).await.unwrap();
+        page.into_inner().messages
+    }
+}
+
+fn database(test: &TestDatabase) -> DatabaseConfig {
+    DatabaseConfig {
+        app_url: test.app_url().into(),
+        worker_url: test.worker_url().into(),
+        owner_url: test.owner_url().into(),
+        max_connections: 12,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_kind_is_told_in_its_own_way() {
+    let scene = Scene::start().await;
+    for channel in scene.channels() {
+        scene.put(channel).await.unwrap();
+    }
+    scene.assign().await;
+    eventually("everything was told to everybody", async || {
+        scene.simulator.deliveries(NAMES[2]).len() == MESSAGES
+            && NAMES[..2]
+                .iter()
+                .all(|name| scene.simulator.stats_of(name).accepted == 14)
+            && scene.ledger(State::Pending).await.is_empty()
+    })
+    .await;
+
+    // The groups: eighteen a minute less four for escalations, the last one a digest.
+    for name in &NAMES[..2] {
+        let messages = scene.simulator.messages_of(name);
+        let digests = messages.iter().filter(|message| message.text.contains("条线索提醒"));
+        assert_eq!(digests.count(), 1, "{name}");
+        assert!(messages.iter().all(|message| message.mobiles.is_empty()), "{name}");
+        assert!(
+            messages
+                .iter()
+                .all(|message| !message.everyone && !message.text.contains("<@"))
+        );
+        let stats = scene.simulator.stats_of(name);
+        assert_eq!((stats.limited, stats.rejected, stats.duplicates), (0, 0, 0), "{name}");
+    }
+    let words = &scene.simulator.messages_of("wecom")[0].text;
+    let is_markdown = words.starts_with("### 新线索 A") && words.contains("＜＠all＞ 华东机床");
+    assert!(is_markdown, "{words}");
+
+    // The program: each message by itself, under the name it has in the ledger.
+    let told: BTreeSet<_> = scene
+        .simulator
+        .deliveries(NAMES[2])
+        .into_iter()
+        .map(|delivery| {
+            assert_eq!(delivery.body["type"], "notification.lead_assigned");
+            assert_eq!(delivery.body["data"]["message"], format!("messages/{}", delivery.id));
+            format!("messages/{}", delivery.id)
+        })
+        .collect();
+    let delivered = scene.ledger(State::Delivered).await;
+    let in_ledger: BTreeSet<_> = delivered
+        .into_iter()
+        .filter(|message| message.channel == "channels/mes")
+        .map(|message| message.name)
+        .collect();
+    assert_eq!(told, in_ledger);
+    for replica in scene.replicas {
+        replica.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_kind_is_set_up_in_its_own_way() {
+    let scene = Scene::start().await;
+    let mut limits = Vec::new();
+    for channel in scene.channels() {
+        let stored = scene.put(channel.clone()).await.unwrap();
+        limits.push((stored.messages_per_minute, stored.reserved_for_escalations));
+        assert_eq!((stored.kind, stored.secret.as_str()), (channel.kind, ""));
+        // As it was read, it can be written back.
+        assert_eq!(scene.put(stored.clone()).await.unwrap(), stored);
+    }
+    assert_eq!(limits, [(18, 4), (18, 4), (600, 150)]);
+
+    let [dingtalk, wecom, webhook] = scene.channels();
+    let new = |channel: &Channel| Channel {
+        name: "channels/new".into(),
+        ..channel.clone()
+    };
+    for refused in [
+        Channel {
+            kind: Kind::WecomRobot.into(),
+            ..dingtalk
+        },
+        Channel {
+            secret: "SEC1".into(),
+            ..new(&wecom)
+        },
+        Channel {
+            messages_per_minute: 21,
+            ..new(&wecom)
+        },
+        Channel {
+            secret: String::new(),
+            ..new(&webhook)
+        },
+        Channel {
+            secret: "whsec_c2hvcnQ=".into(),
+            ..new(&webhook)
+        },
+        Channel {
+            messages_per_minute: 601,
+            ..new(&webhook)
+        },
+        Channel { kind: 4, ..webhook },
+    ] {
+        let status = scene.put(refused.clone()).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{refused:?}");
+    }
+    let wire = scene.replicas[1].notifications(&scene.tenant, Role::Admin, None);
+    let listed = ChannelServiceClient::new(wire)
+        .list_channels(ListChannelsRequest::default())
+        .await
+        .unwrap();
+    let kinds: Vec<_> = listed.into_inner().channels.iter().map(Channel::kind).collect();
+    assert_eq!(kinds, [Kind::DingtalkRobot, Kind::Webhook, Kind::WecomRobot]);
+    for replica in scene.replicas {
+        replica.stop().await;
+    }
+}
