@@ -10,6 +10,7 @@ mod any_rpc;
 mod bad_days;
 mod bad_input;
 mod channels_of_each_kind;
+mod conditions_decide;
 mod dingtalk_channel;
 mod furnished;
 mod health_and_reflection;
