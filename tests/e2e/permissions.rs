@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 47),
-    (Role::Manager, 42),
-    (Role::Sales, 25),
+    (Role::Admin, 48),
+    (Role::Manager, 43),
+    (Role::Sales, 26),
     (Role::Integration, 4),
-    (Role::Viewer, 19),
-    (Role::Service, 22),
+    (Role::Viewer, 20),
+    (Role::Service, 23),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
