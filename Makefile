@@ -58,7 +58,7 @@ breaking:
 	fi
 
 bench: ## measures the goals, one JSON line each; GOALS=lead_capture,relay runs some, QUICK=1 one round each
-	@scripts/setup.sh run
+	@scripts/setup.sh bench
 	$(CARGO) build --workspace --release --locked --bin bench
 	@$(TARGET)/release/bench $(if $(GOALS),--goals "$(GOALS)") $(if $(QUICK),--quick)
 

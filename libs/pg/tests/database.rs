@@ -53,7 +53,14 @@ async fn visible(db: &Database, tenants: &TenantSet) -> i64 {
 
 #[tokio::test]
 async fn a_transaction_sees_its_tenants_only_whoever_used_the_connection_before() {
-    let (_test, db) = database(1).await;
+    // The only connection goes through the pool; of two, one goes from commit to commit.
+    for connections in [1, 2] {
+        let (_test, db) = database(connections).await;
+        connections_forget(&db).await;
+    }
+}
+
+async fn connections_forget(db: &Database) {
     for id in ["a", "b"] {
         let mut tx = db.begin("write", &TenantSet::one(&tenant(id))).await.unwrap();
         assert_eq!(
@@ -63,8 +70,8 @@ async fn a_transaction_sees_its_tenants_only_whoever_used_the_connection_before(
         tx.commit().await.unwrap();
     }
     for _ in 0..3 {
-        assert_eq!(visible(&db, &TenantSet::one(&tenant("a"))).await, 1);
-        // An error in the middle leaves the only connection of the pool usable and bound to nobody.
+        assert_eq!(visible(db, &TenantSet::one(&tenant("a"))).await, 1);
+        // An error in the middle leaves the connection usable and bound to nobody.
         let mut tx = db.begin("broken", &TenantSet::one(&tenant("b"))).await.unwrap();
         assert!(sqlx::query("select 1 / 0").execute(&mut *tx).await.is_err());
         drop(tx);
@@ -74,7 +81,7 @@ async fn a_transaction_sees_its_tenants_only_whoever_used_the_connection_before(
             .unwrap();
         assert_eq!(unbound, 0, "no tenant means no rows");
     }
-    assert_eq!(visible(&db, &[tenant("a"), tenant("b")].into_iter().collect()).await, 2);
+    assert_eq!(visible(db, &[tenant("a"), tenant("b")].into_iter().collect()).await, 2);
 
     let mut tx = db.begin("cross", &TenantSet::one(&tenant("a"))).await.unwrap();
     let crossed = requests::claim(&mut tx, &tenant("b"), &key(9)).await;

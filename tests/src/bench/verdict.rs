@@ -47,7 +47,7 @@ pub struct Verdict {
     lo: f64,
     hi: f64,
     target: f64,
-    /// Whether the target is reached without any error.
+    /// Whether the target is reached without any error, or was not measured.
     pub pass: bool,
     /// The limit's figure, a second or in microseconds.
     limit: f64,
@@ -55,6 +55,8 @@ pub struct Verdict {
     p50_us: u64,
     p99_us: u64,
     errors: u64,
+    /// Whether nothing was measured, as the peer is not installed.
+    skipped: bool,
     #[serde(skip)]
     of: Target,
 }
@@ -99,6 +101,27 @@ impl Verdict {
             p50_us: whole(ours(Figure::P50)),
             p99_us: whole(ours(Figure::P99)),
             errors,
+            skipped: false,
+            of: target,
+        }
+    }
+
+    /// Says that a figure was not measured: its peer is not installed.
+    pub(super) fn skipped(target: Target) -> Self {
+        let (Bound::AtLeast(bound) | Bound::AtMost(bound)) = target.bound;
+        Self {
+            goal: target.name,
+            ratio: 0.0,
+            lo: 0.0,
+            hi: 0.0,
+            target: bound,
+            pass: true,
+            limit: 0.0,
+            ours: 0.0,
+            p50_us: 0,
+            p99_us: 0,
+            errors: 0,
+            skipped: true,
             of: target,
         }
     }
@@ -139,7 +162,11 @@ pub fn table(verdicts: &[Verdict]) -> String {
             milliseconds(verdict.p50_us),
             milliseconds(verdict.p99_us),
             verdict.errors,
-            if verdict.pass { "reached" } else { "MISSED" },
+            match (verdict.skipped, verdict.pass) {
+                (true, _) => "skipped, the peer is not installed",
+                (false, true) => "reached",
+                (false, false) => "MISSED",
+            },
         );
         table.push_str(&row);
     }

@@ -105,6 +105,52 @@ async fn items_are_shown_as_they_come_and_after_a_break() {
     served.stop().await;
 }
 
+/// No loop runs: what arrives was handed on by whoever wrote it.
+#[tokio::test]
+async fn what_is_written_goes_straight_to_those_who_have_all_before_it() {
+    let mut scene = Scene::start().await;
+    scene.assign(1..=2).await;
+    let watchers = Arc::clone(&scene.events.watchers);
+    let recipient = "members/zhang.wei";
+    let mut current = watchers.watch(&tenant(), recipient, None).await.unwrap();
+    let mut behind = watchers.watch(&tenant(), recipient, Some(1)).await.unwrap();
+
+    scene.assign(3..=6).await;
+    for sequence in 3..=6 {
+        assert_eq!(current.next().await.unwrap().sequence, sequence);
+    }
+    scene.assign(7..=12).await;
+    for sequence in 7..=10 {
+        assert_eq!(
+            current.next().await.unwrap().sequence,
+            sequence,
+            "as many as there is room for"
+        );
+    }
+    assert!(
+        futures_util::poll!(std::pin::pin!(behind.next())).is_pending(),
+        "an item is not handed on past one that is missing"
+    );
+
+    let tasks = Tasks::new();
+    tasks.spawn("watch-inboxes", Arc::clone(&watchers).run(tasks.stop()));
+    for sequence in 2..=5 {
+        assert_eq!(
+            behind.next().await.unwrap().sequence,
+            sequence,
+            "the loop finds the rest"
+        );
+    }
+    for sequence in 11..=12 {
+        assert_eq!(
+            current.next().await.unwrap().sequence,
+            sequence,
+            "the loop finds the rest"
+        );
+    }
+    tasks.shutdown(Duration::from_secs(10)).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_reader_too_slow_is_let_go_and_misses_nothing() {
     let mut scene = Scene::start().await;
