@@ -31,7 +31,7 @@ const KIND: &str = "reflex.leads.v1.LeadCaptured";
 /// Facts written together.
 const CHUNK: usize = 1_000;
 /// How long our relay may take.
-const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+const DRAIN_LIMIT: Duration = Duration::from_mins(1);
 /// Stream of the bare relay.
 const STREAM: &str = "bench:relay";
 

@@ -87,21 +87,25 @@ async fn one_round(
     span: Duration,
     limit_first: bool,
 ) -> anyhow::Result<Round> {
-    let mut limit = None;
     if limit_first {
-        prepare(ground, contest).await?;
-        limit = Some(contest.limit(span).await.context("the limit")?);
+        let limit = limit_of(ground, contest, span).await?;
+        let ours = ours_of(ground, contest, span).await?;
+        Ok(Round { limit, ours })
+    } else {
+        let ours = ours_of(ground, contest, span).await?;
+        let limit = limit_of(ground, contest, span).await?;
+        Ok(Round { limit, ours })
     }
+}
+
+async fn limit_of(ground: &Ground, contest: &mut impl Contest, span: Duration) -> anyhow::Result<Measured> {
     prepare(ground, contest).await?;
-    let ours = contest.ours(span).await.context("ours")?;
-    let limit = match limit {
-        Some(limit) => limit,
-        None => {
-            prepare(ground, contest).await?;
-            contest.limit(span).await.context("the limit")?
-        }
-    };
-    Ok(Round { limit, ours })
+    contest.limit(span).await.context("the limit")
+}
+
+async fn ours_of(ground: &Ground, contest: &mut impl Contest, span: Duration) -> anyhow::Result<Measured> {
+    prepare(ground, contest).await?;
+    contest.ours(span).await.context("ours")
 }
 
 async fn prepare(ground: &Ground, contest: &impl Contest) -> anyhow::Result<()> {

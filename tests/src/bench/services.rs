@@ -24,7 +24,7 @@ use super::ground::Ground;
 use crate::suite::Suite;
 
 /// How long services may take to work off what a round left.
-const REST_LIMIT: Duration = Duration::from_secs(120);
+const REST_LIMIT: Duration = Duration::from_mins(2);
 /// How long services may take to stop.
 const GRACE: Duration = Duration::from_secs(10);
 const CAPTURED: &str = "select not exists (select from leads where state = 'captured')";
