@@ -56,6 +56,7 @@ pub struct Verdict {
     p99_us: u64,
     errors: u64,
     /// Whether nothing was measured, as the peer is not installed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     skipped: bool,
     #[serde(skip)]
     of: Target,
