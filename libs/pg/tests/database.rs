@@ -60,6 +60,18 @@ async fn a_transaction_sees_its_tenants_only_whoever_used_the_connection_before(
     }
 }
 
+#[tokio::test]
+async fn who_waits_for_a_connection_is_served_by_the_next_commit() {
+    let (_test, db) = database(2).await;
+    let tenants = TenantSet::one(&tenant("a"));
+    let held = db.begin("held", &tenants).await.unwrap();
+    let next = db.begin("next", &tenants).await.unwrap();
+    let (waits, committed) = tokio::join!(db.begin("waits", &tenants), next.commit());
+    committed.unwrap();
+    waits.unwrap().commit().await.unwrap();
+    held.commit().await.unwrap();
+}
+
 async fn connections_forget(db: &Database) {
     for id in ["a", "b"] {
         let mut tx = db.begin("write", &TenantSet::one(&tenant(id))).await.unwrap();
