@@ -36,6 +36,8 @@ const GRANTS: &[(&str, &[Role])] = &[
     ("platform.dead_letters.read", &[Admin]),
     ("platform.dead_letters.write", &[Admin]),
     ("routing.read", &[Admin, Manager, Sales, Viewer, Service]),
+    // Shows leads, and costs as much as reading all of them.
+    ("routing.simulate", &[Admin, Manager]),
     ("routing.write", &[Admin, Manager]),
     ("templates.read", &[Admin, Manager, Viewer, Service]),
     ("templates.write", &[Admin, Manager]),

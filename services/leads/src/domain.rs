@@ -30,3 +30,4 @@ pub mod new_lead;
 pub mod routing;
 pub mod tree;
 pub mod violation;
+pub mod why_not;

@@ -18,7 +18,7 @@ use sqlx::PgConnection;
 use crate::{
     domain::{
         directory::{Directory, DirectoryRows},
-        ids::{CalendarId, MemberId},
+        ids::{CalendarId, MemberId, TeamId},
         ladder::Ladders,
         leave::Leaves,
         routing::Policy,
@@ -38,7 +38,7 @@ const DEFAULT_CALENDAR: &str = r#"{
 }"#;
 
 /// Everything a tenant has set up, at one version.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Setup {
     /// Changes with every write.
     pub version: i64,
@@ -62,6 +62,14 @@ impl Setup {
     pub fn calendar_of(&self, member: &MemberId) -> WorkingCalendar {
         self.calendar(&self.directory.calendar_of(member))
             .with_leave(self.leaves.of(member))
+    }
+
+    /// Returns the calendar of a team, or of the nearest team above that has one, or the tenant's.
+    #[must_use]
+    pub fn calendar_of_team(&self, team: Option<&TeamId>) -> CalendarId {
+        let teams = team.map(|team| self.directory.teams_up(team)).unwrap_or_default();
+        let own = teams.into_iter().find_map(|team| team.calendar.clone());
+        own.unwrap_or_else(CalendarId::default_of_tenant)
     }
 
     /// Returns a calendar, or the tenant's default where there is none of this id.

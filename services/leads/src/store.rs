@@ -15,6 +15,7 @@ pub(crate) mod ladders;
 pub(crate) mod leads;
 pub(crate) mod leaves;
 pub(crate) mod members;
+pub(crate) mod past_leads;
 pub(crate) mod policies;
 pub(crate) mod reroute;
 pub(crate) mod running_clocks;

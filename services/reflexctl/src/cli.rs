@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use reflex_tenancy::TenantId;
 
-use crate::commands::{apply, calendar, claims, dead_letters, expr, follow_ups, inbox, keys, leads, members, messages};
+use crate::commands::{
+    apply, calendar, claims, dead_letters, expr, follow_ups, inbox, keys, leads, members, messages, routing,
+};
 
 /// Reflex from the command line: set up tenants, take leads in, see who got them and why, and who was told.
 #[derive(Debug, Parser)]
@@ -64,6 +66,7 @@ pub(crate) enum Language {
 pub(crate) enum Command {
     Apply(apply::Apply),
     Leads(leads::Leads),
+    Routing(routing::Routing),
     Claim(claims::Claim),
     Release(claims::Release),
     Followup(follow_ups::FollowUps),

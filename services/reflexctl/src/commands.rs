@@ -11,6 +11,7 @@ pub(crate) mod keys;
 pub(crate) mod leads;
 pub(crate) mod members;
 pub(crate) mod messages;
+pub(crate) mod routing;
 
 use std::path::PathBuf;
 
@@ -35,6 +36,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Apply(command) => command.run(&output).await,
         Command::Leads(command) => command.run(&output).await,
+        Command::Routing(command) => command.run(&output).await,
         Command::Claim(command) => command.run(&output).await,
         Command::Release(command) => command.run(&output).await,
         Command::Followup(command) => command.run(&output).await,

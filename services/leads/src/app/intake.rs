@@ -129,7 +129,6 @@ struct Batch<'a> {
     effects: Effects<'a>,
     /// Leads that were looked at, so that two reasons do not route one twice.
     seen: HashSet<Uuid>,
-    app: &'a App,
 }
 
 impl<'a> Batch<'a> {
@@ -149,7 +148,6 @@ impl<'a> Batch<'a> {
             snapshot,
             effects,
             seen: HashSet::new(),
-            app,
         }
     }
 
@@ -202,7 +200,7 @@ impl<'a> Batch<'a> {
                 ..facts(lead, trigger)
             })
             .collect();
-        let decisions = route_batch(&facts, &mut self.snapshot, self.app.clock.now());
+        let decisions = route_batch(&facts, &mut self.snapshot, self.effects.now);
         let mut placed = 0;
         for ((lead, facts), decision) in leads.iter().zip(&facts).zip(&decisions) {
             placed += usize::from(matches!(decision.outcome, Outcome::Assigned { .. }));
@@ -214,7 +212,8 @@ impl<'a> Batch<'a> {
     }
 }
 
-fn facts(lead: &LeadRow, trigger: Trigger) -> LeadFacts {
+/// Returns what routing wants to know of a lead, without its details.
+pub(crate) fn facts(lead: &LeadRow, trigger: Trigger) -> LeadFacts {
     LeadFacts {
         territory: lead.territory.clone(),
         product: lead.product.clone(),
@@ -225,7 +224,8 @@ fn facts(lead: &LeadRow, trigger: Trigger) -> LeadFacts {
     }
 }
 
-fn details(lead: &LeadRow) -> Details {
+/// Returns what conditions may ask of a lead.
+pub(crate) fn details(lead: &LeadRow) -> Details {
     Details {
         source: lead.source.clone(),
         company: lead.company.clone(),

@@ -62,7 +62,7 @@ impl Snapshot {
             return;
         };
         *self.open_leads.entry(owner.clone()).or_default() += 1;
-        if let Some(TurnTaken { group, turn }) = &decision.turn {
+        if let Some(TurnTaken { group, turn, .. }) = &decision.turn {
             self.turns.entry(group.clone()).or_default().record(owner, *turn);
         }
         if decision.opens_account {
@@ -70,12 +70,18 @@ impl Snapshot {
         }
     }
 
-    fn open_leads_of(&self, member: &MemberId) -> u32 {
+    pub(super) fn open_leads_of(&self, member: &MemberId) -> u32 {
         self.open_leads.get(member).copied().unwrap_or(0)
     }
 
     /// Tells why a member cannot take a lead; the lasting reasons before the passing ones.
-    fn exclude(&self, member: &Member, skills: &[String], lead: &LeadFacts, now: Timestamp) -> Option<Exclusion> {
+    pub(super) fn exclude(
+        &self,
+        member: &Member,
+        skills: &[String],
+        lead: &LeadFacts,
+        now: Timestamp,
+    ) -> Option<Exclusion> {
         let excluded = |reason, detail: String| {
             Some(Exclusion {
                 member: member.id.clone(),
@@ -206,11 +212,12 @@ pub fn route(lead: &LeadFacts, snapshot: &Snapshot, now: Timestamp) -> Decision 
         Some((_, second)) if second.last_turn > first_place.last_turn => ChosenBy::LongestWait,
         Some(_) => ChosenBy::SmallestId,
     };
-    let turns = snapshot.turns.get(target.group);
-    let turn = turns.unwrap_or(&Turns::default()).next_turn(&first.id, first.weight);
+    let no_turns = Turns::default();
+    let turns = snapshot.turns.get(target.group).unwrap_or(&no_turns);
     let turn = TurnTaken {
         group: target.group.clone(),
-        turn,
+        turn: turns.next_turn(&first.id, first.weight),
+        before: turns.last_of(&first.id),
     };
     decided(assigned(first, chosen_by), Some(turn), trace)
 }
@@ -225,7 +232,10 @@ fn resolve<'a>(
 ) -> Option<Target<'a>> {
     // Read only once a condition is met: most leads of most policies meet none.
     let mut inquiry = None;
-    let target = policy.resolve(&trace.territory_path, &trace.product_path, |place, entry, when| {
+    let target = policy.resolve(&trace.territory_path, &trace.product_path, |place, entry| {
+        let Some(when) = entry.when.as_deref() else {
+            return true;
+        };
         let Some(conditions) = policy.conditions() else {
             return false;
         };
@@ -316,7 +326,7 @@ fn assigned(owner: &Member, chosen_by: ChosenBy) -> Outcome {
 }
 
 /// Returns the path of what was recognised, and what it could be if that is unclear.
-fn look_up<'a, Id: ResourceId + 'a>(
+pub(super) fn look_up<'a, Id: ResourceId + 'a>(
     recognition: Recognition<Id>,
     path_of: impl FnOnce(&Id) -> &'a [Id],
 ) -> (Vec<Id>, Vec<Id>) {

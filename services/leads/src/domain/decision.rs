@@ -130,6 +130,8 @@ pub struct TurnTaken {
     pub group: Group,
     /// The turn.
     pub turn: Turn,
+    /// The one they had taken last in this group, so that the group's state before can be told again.
+    pub before: Option<Turn>,
 }
 
 /// Why a routing decision was made.
@@ -186,6 +188,12 @@ impl Trigger {
     #[must_use]
     pub fn find(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|trigger| trigger.as_str() == word)
+    }
+
+    /// Tells whether the lead had an owner, who has it no longer.
+    #[must_use]
+    pub fn takes_from_owner(self) -> bool {
+        matches!(self, Self::Released | Self::ClaimExpired | Self::OwnerLeft)
     }
 }
 

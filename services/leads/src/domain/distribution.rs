@@ -124,6 +124,12 @@ impl Turns {
         }
     }
 
+    /// Returns the turn a member took last.
+    #[must_use]
+    pub fn last_of(&self, member: &MemberId) -> Option<Turn> {
+        self.last.get(member).copied()
+    }
+
     /// Gives a member their next turn and returns it, to be stored.
     pub fn take(&mut self, member: &MemberId, weight: u32) -> Turn {
         let turn = self.next_turn(member, weight);

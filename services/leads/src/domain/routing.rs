@@ -326,13 +326,14 @@ impl Policy {
     ///
     /// The territory decides before the product: a city's entry for any product comes before the province's entry for
     /// the very product. Entries of the same cell come in their order. Entries for any territory come last, then the
-    /// default team; `None` if there is not even that. `holds` is asked about the condition of the entry at a place.
+    /// default team; `None` if there is not even that. `holds` is asked whether the entry at a place is for
+    /// the lead, as far as its condition goes.
     #[must_use]
     pub fn resolve(
         &self,
         territories: &[TerritoryId],
         products: &[ProductId],
-        mut holds: impl FnMut(usize, &Entry, &str) -> bool,
+        mut holds: impl FnMut(usize, &Entry) -> bool,
     ) -> Option<Target<'_>> {
         for territory in territories.iter().map(Some).chain([None]) {
             let Some(row) = self.cells.get(&territory.cloned()) else {
@@ -341,7 +342,7 @@ impl Policy {
             for product in products.iter().map(Some).chain([None]) {
                 for &place in row.get(&product.cloned()).into_iter().flatten() {
                     let entry = &self.spec.entries[place];
-                    if entry.when.as_deref().is_none_or(|when| holds(place, entry, when)) {
+                    if holds(place, entry) {
                         return Some(Target {
                             entry: Some(entry),
                             place: Some(place),

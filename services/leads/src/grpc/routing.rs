@@ -1,14 +1,23 @@
 //! `RoutingService`.
 
+use std::{pin::Pin, sync::Arc};
+
+use futures_util::{Stream, StreamExt as _, stream};
+
 use reflex_proto::leads::v1::{
-    ExplainAssignmentRequest, ExplainAssignmentResponse, GetRoutingPolicyRequest, GetRoutingPolicyResponse,
-    ListLaddersRequest, ListLaddersResponse, PutLadderRequest, PutLadderResponse, PutRoutingPolicyRequest,
-    PutRoutingPolicyResponse, routing_service_server::RoutingService,
+    ExplainAssignmentRequest, ExplainAssignmentResponse, ExplainWhyNotRequest, ExplainWhyNotResponse,
+    GetRoutingPolicyRequest, GetRoutingPolicyResponse, ListLaddersRequest, ListLaddersResponse, PutLadderRequest,
+    PutLadderResponse, PutRoutingPolicyRequest, PutRoutingPolicyResponse, SimulateRoutingRequest,
+    SimulateRoutingResponse, routing_service_server::RoutingService,
 };
 use reflex_rpc::identity::Caller;
+use tokio::sync::mpsc;
 use tonic::{Request, Response, Status};
 
 use super::Rpc;
+
+/// Parts of an answer that wait for a slow reader.
+const PARTS: usize = 64;
 
 #[tonic::async_trait]
 impl RoutingService for Rpc {
@@ -55,5 +64,31 @@ impl RoutingService for Rpc {
         Ok(Response::new(
             self.0.explain_assignment(&caller, &request.into_inner().name).await?,
         ))
+    }
+
+    async fn explain_why_not(
+        &self,
+        request: Request<ExplainWhyNotRequest>,
+    ) -> Result<Response<ExplainWhyNotResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(
+            self.0.explain_why_not(&caller, &request.into_inner()).await?,
+        ))
+    }
+
+    type SimulateRoutingStream = Pin<Box<dyn Stream<Item = Result<SimulateRoutingResponse, Status>> + Send>>;
+
+    async fn simulate_routing(
+        &self,
+        request: Request<SimulateRoutingRequest>,
+    ) -> Result<Response<Self::SimulateRoutingStream>, Status> {
+        let caller = Caller::of(&request)?;
+        let (app, request) = (Arc::clone(&self.0), request.into_inner());
+        let (sender, receiver) = mpsc::channel(PARTS);
+        // Polled together with what it sends, so it ends with the call.
+        let work = stream::once(async move { app.simulate_routing(&caller, &request, &sender).await });
+        let failure = work.filter_map(async |outcome| outcome.err().map(|error| Err(error.into())));
+        let parts = stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
+        Ok(Response::new(Box::pin(stream::select(parts.map(Ok), failure))))
     }
 }

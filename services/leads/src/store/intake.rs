@@ -76,8 +76,29 @@ pub(crate) async fn get_standings(tx: &mut PgConnection, tenant: &TenantId) -> R
     .bind(tenant.as_str())
     .fetch_all(tx)
     .await?;
+    let (mut standings, turns) = sort(rows);
+    standings.turns = turns
+        .into_iter()
+        .map(|(group, rows)| (group, Turns::new(rows)))
+        .collect();
+    Ok(standings)
+}
+
+/// The last turn of each member of each group.
+pub(crate) type LastTurns = HashMap<Group, HashMap<MemberId, Turn>>;
+
+/// Reads the turns that were taken last.
+pub(crate) async fn list_turns(tx: &mut PgConnection, tenant: &TenantId) -> Result<LastTurns, DbError> {
+    let rows = sqlx::query_as("select team, skills, member, number, finish from turns where tenant_id = $1")
+        .bind(tenant.as_str())
+        .fetch_all(tx)
+        .await?;
+    Ok(sort(rows).1)
+}
+
+fn sort(rows: Vec<StandingRow>) -> (Standings, LastTurns) {
     let mut standings = Standings::default();
-    let mut turns: HashMap<Group, Vec<(MemberId, Turn)>> = HashMap::new();
+    let mut turns = LastTurns::new();
     for row in rows {
         match (row.team, row.member) {
             (Some(team), Some(member)) => {
@@ -89,7 +110,7 @@ pub(crate) async fn get_standings(tx: &mut PgConnection, tenant: &TenantId) -> R
                     finish: row.finish,
                     number: row.number,
                 };
-                turns.entry(group).or_default().push((stored(&member), turn));
+                turns.entry(group).or_default().insert(stored(&member), turn);
             }
             (None, Some(member)) => {
                 standings
@@ -99,11 +120,7 @@ pub(crate) async fn get_standings(tx: &mut PgConnection, tenant: &TenantId) -> R
             _ => standings.setup_version = row.number,
         }
     }
-    standings.turns = turns
-        .into_iter()
-        .map(|(group, rows)| (group, Turns::new(rows)))
-        .collect();
-    Ok(standings)
+    (standings, turns)
 }
 
 /// Reads and locks these leads as far as they are still in `state`, in order of capture.

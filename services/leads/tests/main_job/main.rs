@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod conditions;
+mod rehearsal;
 mod world;
 
 use std::collections::HashMap;

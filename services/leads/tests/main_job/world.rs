@@ -42,7 +42,8 @@ pub(crate) struct World {
     tenant: TenantId,
     channel: Channel,
     minter: Minter,
-    _homes: (TestDatabase, TestRedis),
+    pub(crate) database: TestDatabase,
+    _redis: TestRedis,
 }
 
 impl World {
@@ -87,7 +88,8 @@ impl World {
             clock,
             tasks,
             tenant: "huakang-east".parse().unwrap(),
-            _homes: (database, redis),
+            database,
+            _redis: redis,
         }
     }
 

@@ -5,6 +5,7 @@ mod explain;
 mod file;
 mod show;
 mod watch;
+mod why_not;
 
 use clap::{Args, Subcommand, ValueEnum};
 use reflex_proto::leads::v1::lead_service_client::LeadServiceClient;
@@ -54,6 +55,11 @@ Examples:
         #[arg(long, value_enum, default_value_t = Language::Zh)]
         lang: Language,
     },
+    /// Tells what would have had to be otherwise for a member to get a lead: the fewest changes of lead, policy or member.
+    #[command(
+        after_help = "Examples:\n  reflexctl leads why-not L000123 wang-lei\n  reflexctl leads why-not L000123 wang-lei --lang en"
+    )]
+    WhyNot(why_not::WhyNot),
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +109,7 @@ impl Leads {
             LeadsCommand::List(list) => self.list(list, output).await,
             LeadsCommand::Watch(watch) => watch.run(&self.connection, output).await,
             LeadsCommand::Show { lead } => self.show(lead, output).await,
+            LeadsCommand::WhyNot(why_not) => why_not.run(&self.connection, output).await,
             LeadsCommand::Explain { lead, lang } => self.explain(lead, *lang, output).await,
         };
         self.connection.explain(outcome)

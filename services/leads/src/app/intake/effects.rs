@@ -21,7 +21,7 @@ use crate::{
         assign::LeadFacts,
         decision::{Decision, Outcome},
         due,
-        ids::{CalendarId, LeadId, MemberId, TeamId},
+        ids::{LeadId, MemberId, TeamId},
         lead::State,
     },
     events::{self, Facts},
@@ -38,7 +38,8 @@ pub(super) struct Effects<'a> {
     tenant: &'a TenantId,
     setup: &'a Setup,
     ids: &'a SharedIds,
-    now: Timestamp,
+    /// The instant of all decisions of the batch.
+    pub(super) now: Timestamp,
     pub(super) changes: Changes,
     timers: Vec<Timer>,
     facts: Vec<NewEvent>,
@@ -186,7 +187,7 @@ impl<'a> Effects<'a> {
         traceparent: Option<&str>,
     ) {
         let ladder = self.setup.ladders.choose(&decision.trace.product_path);
-        let calendar = self.calendar_of(team);
+        let calendar = self.setup.calendar_of_team(team);
         let start = lead.create_time.to_jiff();
         let Ok(plan) = due::plan(ladder, self.setup.calendar(&calendar), start) else {
             return;
@@ -204,13 +205,6 @@ impl<'a> Effects<'a> {
             let timer = first.timer(self.tenant, planned.due, traceparent.map(str::to_owned));
             self.timers.push(timer);
         }
-    }
-
-    /// Returns the calendar of a team, or of the nearest team above that has one, or the tenant's.
-    fn calendar_of(&self, team: Option<&TeamId>) -> CalendarId {
-        let teams = team.map(|team| self.setup.directory.teams_up(team)).unwrap_or_default();
-        let own = teams.into_iter().find_map(|team| team.calendar.clone());
-        own.unwrap_or_else(CalendarId::default_of_tenant)
     }
 
     fn tell(&mut self, lead: &LeadRow, decision: &Decision, dues: &Dues, traceparent: Option<String>) {
@@ -286,6 +280,13 @@ fn on_record(decision: &Decision) -> RoutingDecision {
         missing_en: skipped.missing.en.clone(),
     });
     let matched_number = trace.matched_number.unwrap_or_default();
+    let last_turn = decision.turn.as_ref().map(|taken| match taken.before {
+        Some(turn) => routing_decision::LastTurn {
+            finish: turn.finish,
+            number: turn.number,
+        },
+        None => routing_decision::LastTurn::default(),
+    });
     RoutingDecision {
         decide_time: Some(convert::timestamp(trace.decide_time)),
         trigger: trace.trigger.as_str().into(),
@@ -302,5 +303,6 @@ fn on_record(decision: &Decision) -> RoutingDecision {
         matched_when: trace.matched_when.clone().unwrap_or_default(),
         skipped_entries: skipped.collect(),
         skipped_count: i32::try_from(trace.skipped_count).unwrap_or(i32::MAX),
+        last_turn,
     }
 }
