@@ -211,6 +211,17 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         MISSING,
     ),
     (
+        "leads.v1.RoutingService/ExplainWhyNot",
+        r#"{"name": "<lead>", "member": "<member>"}"#,
+        MISSING,
+    ),
+    ("leads.v1.RoutingService/SimulateRouting", "{}", Nothing),
+    (
+        "leads.v1.RoutingService/SimulateRouting",
+        r#"{"policy": {"defaultTeam": "<team>"}}"#,
+        UNKNOWN,
+    ),
+    (
         "notifications.v1.ChannelService/PutChannel",
         r#"{"channel": {"name": "<channel>", "kind": "KIND_DINGTALK_ROBOT", "endpoint": "https://oapi.dingtalk.com/robot/send?access_token=x"}}"#,
         Own,

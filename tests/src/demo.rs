@@ -11,6 +11,7 @@ mod check;
 mod enquiries;
 mod fairness;
 mod patience;
+mod rehearsal;
 mod report;
 mod salespeople;
 mod stage;
@@ -91,6 +92,8 @@ async fn perform(stage: &Stage, options: &Options) -> anyhow::Result<bool> {
         stage.tell(&format!("not at rest yet: {}", problems[0]));
         sleep(Duration::from_secs(1)).await;
     };
+    let rehearsed = rehearsal::problems(stage).await?;
+    let problems: Vec<String> = problems.into_iter().chain(rehearsed).collect();
     let report = Report {
         book: &book,
         posts: &posts,
@@ -99,7 +102,7 @@ async fn perform(stage: &Stage, options: &Options) -> anyhow::Result<bool> {
         elapsed: start.elapsed(),
     };
     report.print()?;
-    stage.show_explanation(&story).await?;
+    rehearsal::show(stage, &story, &options.data, &options.programs).await?;
     report.print_verdict()?;
     Ok(problems.is_empty())
 }

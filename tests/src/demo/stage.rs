@@ -242,19 +242,13 @@ impl Stage {
         self.wire(&self.leads, tenant, Role::Sales, Some(member))
     }
 
-    /// Prints why a lead has the owner it has, in the words of the command line.
-    pub(super) async fn show_explanation(&self, lead: &super::story::Protagonist) -> anyhow::Result<()> {
-        let command = format!("reflexctl leads explain {} --tenant {}", lead.number, lead.tenant);
-        writeln!(std::io::stdout(), "\n一条线索的来龙去脉 One lead explained ({command})")?;
+    /// Prints what `reflexctl` answers about a subsidiary, under a title.
+    pub(super) async fn show(&self, title: &str, tenant: &TenantId, arguments: &[&str]) -> anyhow::Result<()> {
+        let command = format!("reflexctl {} --tenant {tenant}", arguments.join(" "));
+        writeln!(std::io::stdout(), "\n{title} ({command})")?;
         let output = Command::new(&self.reflexctl)
-            .args([
-                "leads",
-                "explain",
-                &lead.number,
-                "--tenant",
-                lead.tenant.as_str(),
-                "--data-dir",
-            ])
+            .args(arguments)
+            .args(["--tenant", tenant.as_str(), "--data-dir"])
             .arg(&self.data_dir)
             .output()
             .await

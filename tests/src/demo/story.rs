@@ -34,6 +34,8 @@ pub(super) struct Protagonist {
     pub(super) tenant: TenantId,
     /// Its number.
     pub(super) number: String,
+    /// The team that has it in the end.
+    pub(super) team: String,
 }
 
 /// Plays the story with the first lead that suits it.
@@ -96,6 +98,7 @@ pub(super) async fn play(stage: &Stage, callers: &HashSet<Person>) -> anyhow::Re
     Ok(Protagonist {
         tenant: tenant.clone(),
         number: lead.number,
+        team: lead.team,
     })
 }
 

@@ -71,8 +71,8 @@ pub(crate) struct PastDecision {
     pub(crate) team: Option<TeamId>,
     pub(crate) owner: Option<MemberId>,
     pub(crate) reason: String,
-    /// The turn the owner had taken before, where this was one.
-    pub(crate) last_turn: Option<Option<Turn>>,
+    /// The turn the owner had taken before, where this was one; of number 0 if they had taken none.
+    pub(crate) turn_before: Option<Turn>,
     /// Open leads that members were seen to hold.
     pub(crate) open_leads: Vec<(MemberId, u32)>,
     /// Who owned the lead's account.
@@ -156,11 +156,9 @@ impl PastDecision {
             owner: decision.chosen.parse().ok(),
             account_owner: account_owner(&decision),
             open_leads: open_leads(&decision),
-            last_turn: decision.last_turn.as_ref().map(|turn| {
-                (turn.number > 0).then_some(Turn {
-                    finish: turn.finish,
-                    number: turn.number,
-                })
+            turn_before: decision.last_turn.as_ref().map(|turn| Turn {
+                finish: turn.finish,
+                number: turn.number,
             }),
             reason: decision.reason,
         }
@@ -364,14 +362,15 @@ impl Standing {
         }
         for decision in since.values().rev() {
             let (Some(owner), Some(before), Some(group)) =
-                (&decision.owner, decision.last_turn, decision.group(policies))
+                (&decision.owner, decision.turn_before, decision.group(policies))
             else {
                 continue;
             };
             let members = turns.entry(group).or_default();
-            match before {
-                Some(turn) => drop(members.insert(owner.clone(), turn)),
-                None => drop(members.remove(owner)),
+            if before.number > 0 {
+                members.insert(owner.clone(), before);
+            } else {
+                members.remove(owner);
             }
         }
         standing.turns = turns

@@ -195,8 +195,24 @@ struct Answer {
     by: By,
     /// Places of entries whose condition did not hold.
     skipped: Vec<usize>,
-    /// Whether the member is of the team that was asked, and why they could not take the lead.
-    asked: Option<Option<(ExclusionReason, String)>>,
+    asked: Asked,
+}
+
+/// Whether the member was asked.
+#[derive(PartialEq, Eq)]
+enum Asked {
+    /// They are not of the team.
+    No,
+    /// They could have taken the lead.
+    Able,
+    /// They could not.
+    Unable(ExclusionReason, String),
+}
+
+impl Asked {
+    fn of(exclusion: Option<(ExclusionReason, String)>) -> Self {
+        exclusion.map_or(Self::Able, |(reason, detail)| Self::Unable(reason, detail))
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -300,7 +316,7 @@ impl<'a> World<'a> {
             By::Default | By::Nothing if self.policy.is_some() => changes.push(Change::DefaultTeam),
             _ => {}
         }
-        if let Some(Some((reason, detail))) = &answer.asked {
+        if let Asked::Unable(reason, detail) = &answer.asked {
             changes.push(match reason {
                 ExclusionReason::Inactive => Change::MemberActive,
                 ExclusionReason::Role => Change::MemberRole,
@@ -322,13 +338,13 @@ impl<'a> World<'a> {
             changes.push(Change::LeadMisses(place));
         }
         match &answer.asked {
-            None => changes.push(Change::EntryTeam(place)),
-            Some(Some((ExclusionReason::MissingSkill, skill))) => {
+            Asked::No => changes.push(Change::EntryTeam(place)),
+            Asked::Unable(ExclusionReason::MissingSkill, skill) => {
                 changes.push(Change::EntryWithoutSkill(place, skill.clone()));
             }
-            Some(Some(_)) => {}
+            Asked::Unable(..) => {}
             // It was somebody else's turn: a skill could tell them apart.
-            Some(None) => {
+            Asked::Able => {
                 let others = self.member.skills.iter().filter(|skill| !entry.skills.contains(skill));
                 changes.extend(others.map(|skill| Change::EntryWithSkill(place, skill.clone())));
             }
@@ -342,7 +358,7 @@ impl<'a> World<'a> {
             owner: None,
             by: By::Nothing,
             skipped: Vec::new(),
-            asked: None,
+            asked: Asked::No,
         };
         let account_owner = if made.contains(&Change::LeadAccount) {
             Some(self.member)
@@ -355,7 +371,7 @@ impl<'a> World<'a> {
         if let Some(owner) = account_owner {
             let exclusion = self.exclude(owner, &[], made);
             if owner.id == self.member.id {
-                answer.asked = Some(exclusion.clone());
+                answer.asked = Asked::of(exclusion.clone());
             }
             if exclusion.is_none() {
                 answer.by = By::Account;
@@ -381,8 +397,8 @@ impl<'a> World<'a> {
                     first = Some((standing, &member.id));
                 }
             }
-            if member.id == self.member.id && answer.asked.is_none() {
-                answer.asked = Some(exclusion);
+            if member.id == self.member.id && answer.asked == Asked::No {
+                answer.asked = Asked::of(exclusion);
             }
         }
         answer.owner = first.map(|(_, id)| id.clone());

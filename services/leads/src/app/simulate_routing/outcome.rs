@@ -180,24 +180,24 @@ pub(super) fn loads_on_record(
     standing: &Standing,
     start: Moment,
 ) -> HashMap<MemberId, Load> {
-    let mut loads = Load::of(standing);
+    let mut counts = Load::of(standing);
     let mut owners: Vec<Option<&MemberId>> = leads
         .iter()
         .map(|lead| lead.owners_at(start).0.and_then(|decision| decision.owner.as_ref()))
         .collect();
     for event in script {
         if let Some(owner) = owners[event.lead].take() {
-            loads.entry(owner.clone()).or_default().take();
+            counts.entry(owner.clone()).or_default().take();
         }
         if let What::Decided(index) = event.what {
             let owner = leads[event.lead].decisions[index].owner.as_ref();
             owners[event.lead] = owner;
             if let Some(owner) = owner {
-                loads.entry(owner.clone()).or_default().give();
+                counts.entry(owner.clone()).or_default().give();
             }
         }
     }
-    loads
+    counts
 }
 
 /// Puts the loads before and after side by side, by name.

@@ -1,11 +1,13 @@
 //! What could have been otherwise, in the words of a sales manager.
 
+use std::fmt::Write as _;
+
 use super::{Change, MOST_CHANGES, Remedy, WhyNot, World};
 use crate::domain::assign::{LeadFacts, Snapshot};
 use crate::domain::decision::Missing;
 use crate::domain::ids::TeamId;
 use crate::domain::member::Member;
-use crate::domain::routing::{number, shortened};
+use crate::domain::routing::{Entry, number, shortened};
 use jiff::Timestamp;
 
 /// The words for one question.
@@ -148,10 +150,8 @@ impl<'a> Words<'a> {
         };
         if !answer.lead_or_policy.is_empty() {
             let other = self.listed(&answer.lead_or_policy);
-            summary.zh.push_str(&format!("{member}本人不变的话：{}。", other.zh));
-            summary
-                .en
-                .push_str(&format!(" With {member} as they were: if {}.", other.en));
+            let _ = write!(summary.zh, "{member}本人不变的话：{}。", other.zh);
+            let _ = write!(summary.en, " With {member} as they were: if {}.", other.en);
         }
         summary
     }
@@ -170,19 +170,19 @@ impl<'a> Words<'a> {
             let clauses: Vec<Missing> = remedy.iter().map(|change| self.clause(change)).collect();
             let zh: Vec<&str> = clauses.iter().map(|clause| clause.zh.as_str()).collect();
             let en: Vec<&str> = clauses.iter().map(|clause| clause.en.as_str()).collect();
-            said.zh.push_str(&format!("({}) {}", place + 1, zh.join("，并且")));
+            let _ = write!(said.zh, "({}) {}", place + 1, zh.join("，并且"));
             said.en.push_str(&en.join(" and "));
         }
         if let Some(more) = remedies.len().checked_sub(SAID).filter(|more| *more > 0) {
-            said.zh.push_str(&format!("；另有 {more} 种改法"));
-            said.en.push_str(&format!(", or in {more} other ways"));
+            let _ = write!(said.zh, "；另有 {more} 种改法");
+            let _ = write!(said.en, ", or in {more} other ways");
         }
         said
     }
 
     fn entry(&self, place: usize) -> (String, String) {
         let entry = self.world.policy.and_then(|policy| policy.spec().entries.get(place));
-        let (number, label) = (number(place), entry.map(|entry| entry.label()).unwrap_or_default());
+        let (number, label) = (number(place), entry.map(Entry::label).unwrap_or_default());
         (
             format!("第 {number} 条（{label}）"),
             format!("entry {number} ({label})"),
