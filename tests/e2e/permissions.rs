@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 48),
-    (Role::Manager, 43),
-    (Role::Sales, 26),
+    (Role::Admin, 50),
+    (Role::Manager, 45),
+    (Role::Sales, 27),
     (Role::Integration, 4),
-    (Role::Viewer, 20),
-    (Role::Service, 23),
+    (Role::Viewer, 21),
+    (Role::Service, 24),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

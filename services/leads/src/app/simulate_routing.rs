@@ -6,7 +6,7 @@ mod script;
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reflex_proto::leads::v1::{
     SimulateRoutingRequest, SimulateRoutingResponse,
     simulate_routing_response::{Part, Progress},
@@ -58,92 +58,89 @@ struct Wanted {
     differences: usize,
 }
 
-/// What is rehearsed on.
-struct Material {
+/// What is to be rehearsed, checked.
+pub(crate) struct Rehearsal {
+    tenant: TenantId,
+    start: Moment,
+    now: Timestamp,
     in_force: Arc<Setup>,
     rehearsed: Setup,
-    past: Past,
+    differences: usize,
 }
 
 impl App {
-    /// Rehearses a set-up and sends what would have come out otherwise; ends early when nobody listens any more.
+    /// Checks what shall be rehearsed.
     ///
     /// # Errors
-    /// [`Error::Violations`], [`Error::WrongState`] for what the policy names and does not exist and for too many leads,
-    /// [`Error::NotFound`] for an unknown version.
-    pub(crate) async fn simulate_routing(
+    /// [`Error::Violations`], [`Error::WrongState`] for what the policy names and does not exist, [`Error::NotFound`] for an
+    /// unknown version.
+    pub(crate) async fn check_rehearsal(
         &self,
         caller: &Caller,
         request: &SimulateRoutingRequest,
-        parts: &Parts,
-    ) -> Result<(), Error> {
+    ) -> Result<Rehearsal, Error> {
         let wanted = Wanted::parse(request)?;
-        let now = self.clock.now();
-        let start = (
-            now - SignedDuration::from_hours(24 * i64::from(wanted.days)),
-            Uuid::nil(),
-        );
-        let mut progress = Progress::default();
-        let material = self
-            .gather(&caller.tenant, &wanted, start, &mut progress, parts)
-            .await?;
-
-        let Material {
+        let (tenant, now) = (caller.tenant.clone(), self.clock.now());
+        let mut tx = self.db.begin("check_rehearsal", &TenantSet::one(&tenant)).await?;
+        past_leads::only_look(&mut tx).await?;
+        let in_force = self.setups.get(&mut tx, &tenant).await?;
+        let rehearsed = rehearsed(&mut tx, &tenant, &in_force, &wanted).await?;
+        let start = now - SignedDuration::from_hours(24 * i64::from(wanted.days));
+        Ok(Rehearsal {
+            tenant,
+            start: (start, Uuid::nil()),
+            now,
             in_force,
             rehearsed,
-            past: Past {
-                versions,
-                leads,
-                standing,
-            },
-        } = &material;
+            differences: wanted.differences,
+        })
+    }
+
+    /// Rehearses and sends what would have come out otherwise; ends early when nobody listens any more.
+    ///
+    /// # Errors
+    /// [`Error::WrongState`] for too many leads.
+    pub(crate) async fn rehearse(&self, rehearsal: &Rehearsal, parts: &Parts) -> Result<(), Error> {
+        let mut progress = Progress::default();
+        let past = self.read_past(rehearsal, &mut progress, parts).await?;
+        let Past {
+            versions,
+            leads,
+            standing,
+        } = &past;
+        let start = rehearsal.start;
         let script = script::as_seen(script::script(leads, start), leads, standing, start);
         progress.decision_count = decisions(&script);
-        let span = (start, now);
-        let present = Rules::OnRecord(versions);
-        let mut present = Replay::new(in_force, present, leads, &script, standing.clone(), span);
-        let new = Rules::Rehearsed(rehearsed.policy.clone(), versions);
-        let mut new = Replay::new(rehearsed, new, leads, &script, standing.clone(), span);
+        let span = (start, rehearsal.now);
+        let on_record = Rules::OnRecord(versions);
+        let mut present = Replay::new(&rehearsal.in_force, on_record, leads, &script, standing.clone(), span);
+        let new_rules = Rules::Rehearsed(rehearsal.rehearsed.policy.clone(), versions);
+        let mut new = Replay::new(&rehearsal.rehearsed, new_rules, leads, &script, standing.clone(), span);
         play(&mut present, &mut new, &script, &mut progress, parts).await?;
 
-        let entries = rehearsed
-            .policy
-            .as_ref()
-            .map_or(0, |policy| policy.spec().entries.len());
+        let policy = rehearsal.rehearsed.policy.as_ref();
+        let entries = policy.map_or(0, |policy| policy.spec().entries.len());
         let (differences, mut summary) = outcome::compare(leads, &new, &present, span, entries);
         let before = outcome::loads_on_record(leads, &script, standing, start);
         summary.loads = outcome::loads(&before, &new.loads);
-        for difference in differences.into_iter().take(wanted.differences) {
+        for difference in differences.into_iter().take(rehearsal.differences) {
             send(parts, Part::Difference(difference)).await?;
         }
         send(parts, Part::Summary(summary)).await
     }
 
-    /// Reads everything in one view of the database, which is closed before anything is computed.
-    async fn gather(
-        &self,
-        tenant: &TenantId,
-        wanted: &Wanted,
-        start: Moment,
-        progress: &mut Progress,
-        parts: &Parts,
-    ) -> Result<Material, Error> {
+    /// Reads what happened, in one view of the database, which is closed before anything is computed.
+    async fn read_past(&self, rehearsal: &Rehearsal, progress: &mut Progress, parts: &Parts) -> Result<Past, Error> {
+        let tenant = &rehearsal.tenant;
         let mut tx = self.db.begin("simulate_routing", &TenantSet::one(tenant)).await?;
         past_leads::only_look(&mut tx).await?;
-        let in_force = self.setups.get(&mut tx, tenant).await?;
-        let rehearsed = rehearsed(&mut tx, tenant, &in_force, wanted).await?;
-        let mut reading = Reading::begin(&mut tx, tenant, start).await?;
+        let mut reading = Reading::begin(&mut tx, tenant, rehearsal.start).await?;
         progress.lead_count = reading.count;
         while reading.page(&mut tx, tenant).await? {
             progress.read_count = reading.read;
             send(parts, Part::Progress(*progress)).await?;
         }
-        let past = reading.end(&mut tx, tenant).await?;
-        Ok(Material {
-            in_force,
-            rehearsed,
-            past,
-        })
+        reading.end(&mut tx, tenant).await
     }
 }
 

@@ -83,10 +83,11 @@ impl RoutingService for Rpc {
         request: Request<SimulateRoutingRequest>,
     ) -> Result<Response<Self::SimulateRoutingStream>, Status> {
         let caller = Caller::of(&request)?;
-        let (app, request) = (Arc::clone(&self.0), request.into_inner());
+        let rehearsal = self.0.check_rehearsal(&caller, &request.into_inner()).await?;
         let (sender, receiver) = mpsc::channel(PARTS);
+        let app = Arc::clone(&self.0);
         // Polled together with what it sends, so it ends with the call.
-        let work = stream::once(async move { app.simulate_routing(&caller, &request, &sender).await });
+        let work = stream::once(async move { app.rehearse(&rehearsal, &sender).await });
         let failure = work.filter_map(async |outcome| outcome.err().map(|error| Err(error.into())));
         let parts = stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
         Ok(Response::new(Box::pin(stream::select(parts.map(Ok), failure))))
