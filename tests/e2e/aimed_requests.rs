@@ -152,6 +152,26 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
     ("leads.v1.FormService/GetForm", r#"{"name": "<form>"}"#, MISSING),
     ("leads.v1.FormService/ListForms", "{}", Nothing),
     (
+        "leads.v1.FormService/PublishForm",
+        r#"{"name": "<form>", "schema": {"fields": [{"id": "company", "kind": "KIND_SHORT_TEXT", "label": {"zh": "x"}, "fills": "LEAD_FIELD_COMPANY"}]}}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.FormService/GetFormVersion",
+        r#"{"name": "<form_version>"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.FormService/ListFormVersions",
+        r#"{"parent": "<form>"}"#,
+        Nothing,
+    ),
+    (
+        "leads.v1.FormService/SubmitForm",
+        r#"{"name": "<form>", "answers": {"company": "x"}, "externalId": "<external_id>", "requestId": "<request_id>"}"#,
+        MISSING,
+    ),
+    (
         "leads.v1.LeadService/CaptureLead",
         r#"{"lead": {"source": "canary", "externalId": "<external_id>", "company": "x"}, "requestId": "<request_id>"}"#,
         Own,

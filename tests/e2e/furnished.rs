@@ -153,6 +153,11 @@ impl Furnishing<'_> {
         let form = json!({"name": "forms/kontakt-7", "title": MARK, "source": "website", "enabled": true});
         let answer = self.ask("leads.v1.FormService/PutForm", json!({"form": form})).await;
         self.keep(&answer, &[("form", "/form/name"), ("write_key", "/form/writeKey")]);
+        let company = json!({"id": "company", "kind": "KIND_SHORT_TEXT", "label": {"zh": MARK},
+            "fills": "LEAD_FIELD_COMPANY"});
+        let schema = json!({"name": "forms/kontakt-7", "schema": {"fields": [company]}});
+        let answer = self.ask("leads.v1.FormService/PublishForm", schema).await;
+        self.keep(&answer, &[("form_version", "/version/name")]);
     }
 
     async fn routing(&mut self) {

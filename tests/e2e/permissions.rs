@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 50),
-    (Role::Manager, 45),
-    (Role::Sales, 27),
-    (Role::Integration, 4),
-    (Role::Viewer, 21),
-    (Role::Service, 24),
+    (Role::Admin, 52),
+    (Role::Manager, 47),
+    (Role::Sales, 29),
+    (Role::Integration, 7),
+    (Role::Viewer, 22),
+    (Role::Service, 26),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! `POST /v1/forms/{form}`: what a website's form sends becomes a lead.
+//! `POST /v1/forms/{form}`: what a website's form sends becomes a lead. Beside it what a page needs to show the form.
 //!
 //! The page names its form by a public write key. A wrong key, form or tenant all get the same answer, so nobody learns
 //! by asking which of them exist.
@@ -10,12 +10,12 @@ use axum::{
     body::{Body, Bytes},
     extract::{Path, RawQuery, Request, State, rejection::PathRejection},
     response::{IntoResponse as _, Response},
-    routing::post,
+    routing::{get, post},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, uri::PathAndQuery};
+use http::{HeaderMap, HeaderValue, StatusCode, header::VARY, uri::PathAndQuery};
 use prost::Message;
 use reflex_proto::{
-    leads::v1::{CaptureLeadRequest, CaptureLeadResponse, Form, GetFormRequest, GetFormResponse},
+    leads::v1::{CaptureLeadRequest, CaptureLeadResponse, Form, GetFormRequest, GetFormResponse, SubmitFormResponse},
     platform::v1::Reason,
 };
 use reflex_rpc::client::{Authorized, ServiceTokens};
@@ -36,19 +36,28 @@ use book::{FormBook, KnownForm};
 use cors::Origin;
 use fields::Fields;
 use new_lead::Post;
+use submission::Submission;
 use write_key::WriteKey;
 
 pub(crate) mod new_lead;
+pub(crate) mod submission;
 
 mod book;
 mod bucket;
 mod cors;
 mod fields;
-mod money;
+mod language;
+mod page;
 mod write_key;
 
 /// Route of all forms.
 pub(crate) const ROUTE: &str = "/v1/forms/{form}";
+/// Route of what a form asks.
+pub(crate) const SCHEMA_ROUTE: &str = "/v1/forms/{form}/schema";
+/// Route of the lines that a page is given.
+pub(crate) const SNIPPET_ROUTE: &str = "/v1/forms/{form}/snippet";
+/// Route of the script that renders all forms.
+pub(crate) const SCRIPT_ROUTE: &str = "/v1/forms.js";
 /// Header of the write key.
 pub(crate) const WRITE_KEY: &str = "x-write-key";
 /// Parameter of the write key, for plain HTML forms and beacons, which cannot set headers.
@@ -58,6 +67,7 @@ const MAX_FORM_BYTES: usize = 64;
 
 const GET_FORM: PathAndQuery = PathAndQuery::from_static("/reflex.leads.v1.FormService/GetForm");
 const CAPTURE_LEAD: PathAndQuery = PathAndQuery::from_static("/reflex.leads.v1.LeadService/CaptureLead");
+const SUBMIT_FORM: PathAndQuery = PathAndQuery::from_static("/reflex.leads.v1.FormService/SubmitForm");
 
 /// What the forms need.
 pub(crate) struct Forms {
@@ -80,6 +90,9 @@ struct Accepted {
 pub(crate) fn routes(forms: Forms) -> Router {
     Router::new()
         .route(ROUTE, post(accept).options(preflight))
+        .route(SCHEMA_ROUTE, get(schema))
+        .route(SNIPPET_ROUTE, get(snippet))
+        .route(SCRIPT_ROUTE, get(async |headers: HeaderMap| page::script(&headers)))
         .with_state(Arc::new(forms))
 }
 
@@ -121,6 +134,28 @@ async fn preflight(
         origin.check(&known.form.allowed_origins)?;
     }
     Ok(origin.preflight())
+}
+
+async fn schema(
+    State(forms): State<Arc<Forms>>,
+    path: Result<Path<String>, PathRejection>,
+    RawQuery(query): RawQuery,
+    Extension(passage): Extension<Passage>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let shown = |form: &Form, _: &WriteKey<'_>| page::schema(form, &headers);
+    forms.show(path, query.as_deref(), &headers, &passage, shown).await
+}
+
+async fn snippet(
+    State(forms): State<Arc<Forms>>,
+    path: Result<Path<String>, PathRejection>,
+    RawQuery(query): RawQuery,
+    Extension(passage): Extension<Passage>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let shown = |form: &Form, key: &WriteKey<'_>| page::snippet(form, key.text, &headers);
+    forms.show(path, query.as_deref(), &headers, &passage, shown).await
 }
 
 fn write_key<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Option<WriteKey<'a>> {
@@ -180,6 +215,27 @@ impl Forms {
             .ok_or_else(no_such_form)
     }
 
+    /// Shows a form to the pages that may post it.
+    async fn show(
+        &self,
+        path: Result<Path<String>, PathRejection>,
+        query: Option<&str>,
+        headers: &HeaderMap,
+        passage: &Passage,
+        shown: impl FnOnce(&Form, &WriteKey<'_>) -> Result<Response, Problem>,
+    ) -> Result<Response, Problem> {
+        let deadline = self.deadline(headers)?;
+        let key = write_key(headers, query).ok_or_else(no_such_form)?;
+        let known = self.find(path, &key, passage, deadline).await?;
+        let origin = Origin::of(headers);
+        origin.check(&known.form.allowed_origins)?;
+        let mut response = shown(&known.form, &key).into_response();
+        origin.expose(&mut response);
+        // Also without an origin: what a cache keeps for one page is not for another.
+        response.headers_mut().insert(VARY, HeaderValue::from_static("origin"));
+        Ok(response)
+    }
+
     async fn ask(
         &self,
         name: String,
@@ -210,8 +266,42 @@ impl Forms {
         self.book.take(known).map_err(too_many_posts)?;
         let kind = body::kind(headers);
         let body = body::read(headers, body, self.limits.form_bytes, self.limits.body_timeout()).await?;
-        let post = new_lead::read(fields_of(kind, &body)?, &known.form, body.into())?;
-        self.capture(post, key, passage, deadline).await
+        let fields = fields_of(kind, &body)?;
+        let accepted = if submission::is_one(&fields, &known.form) {
+            let locale = language::of(headers);
+            let submission = submission::read(fields, &known.form, locale, body.into())?;
+            self.submit(submission, key, passage, deadline).await?
+        } else {
+            let post = new_lead::read(fields, &known.form, body.into())?;
+            self.capture(post, key, passage, deadline).await?
+        };
+        Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
+    }
+
+    async fn submit(
+        &self,
+        mut submission: Submission,
+        key: &WriteKey<'_>,
+        passage: &Passage,
+        deadline: Instant,
+    ) -> Result<Accepted, Problem> {
+        let mut request = std::mem::take(&mut submission.request);
+        self.identify(&mut request.request_id);
+        let answer = self.call(SUBMIT_FORM, request, key, passage, deadline).await;
+        let SubmitFormResponse {
+            name, number, existed, ..
+        } = answer.map_err(|mut problem| {
+            problem.rename_fields(|path| submission.name_of(path));
+            ours(problem)
+        })?;
+        Ok(Accepted { number, name, existed })
+    }
+
+    /// An id of our own makes the repetition of a lost call harmless; a post sent twice is told by its `external_id`.
+    fn identify(&self, request_id: &mut String) {
+        if request_id.is_empty() {
+            *request_id = self.ids.next().to_string();
+        }
     }
 
     async fn capture(
@@ -220,14 +310,10 @@ impl Forms {
         key: &WriteKey<'_>,
         passage: &Passage,
         deadline: Instant,
-    ) -> Result<Response, Problem> {
+    ) -> Result<Accepted, Problem> {
         let lead = std::mem::take(&mut post.lead);
         let mut request_id = std::mem::take(&mut post.request_id);
-        if request_id.is_empty() {
-            // An id of our own makes the repetition of a lost call harmless; a post sent twice is told by its
-            // external_id.
-            request_id = self.ids.next().to_string();
-        }
+        self.identify(&mut request_id);
         let request = CaptureLeadRequest {
             lead: Some(lead),
             request_id,
@@ -239,7 +325,7 @@ impl Forms {
             problem.rename_fields(|path| post.name_of(path));
             ours(problem)
         })?;
-        Ok((StatusCode::ACCEPTED, Json(Accepted { number, name, existed })).into_response())
+        Ok(Accepted { number, name, existed })
     }
 
     /// Calls leads in the gateway's own name; both calls may be repeated.

@@ -12,7 +12,6 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    forms,
     problem::PROBLEM_JSON,
     rpc::{
         lines::NDJSON,
@@ -23,6 +22,7 @@ use comments::Comments;
 use schemas::Schemas;
 
 mod comments;
+mod forms;
 mod schemas;
 
 /// Returns the route of the document, which is written when somebody asks for it first.
@@ -56,7 +56,7 @@ fn document(methods: &Methods, with_forms: bool) -> Value {
     }
     if with_forms {
         tags.push(json!({"name": "forms", "description": "What websites send."}));
-        paths.insert(forms::ROUTE.to_owned(), json!({"post": form_operation()}));
+        paths.extend(forms::paths());
     }
     let mut schemas = schemas.finish();
     schemas.insert("Problem".to_owned(), problem_schema());
@@ -123,60 +123,6 @@ fn operation(method: &Method, comments: &Comments, schemas: &mut Schemas<'_>) ->
     })
 }
 
-fn form_operation() -> Value {
-    let mut properties = Map::new();
-    for (target, names) in forms::new_lead::NAMES {
-        for name in *names {
-            let described = json!({"type": ["string", "number"], "description": format!("Fills {}.", target.path())});
-            properties.insert((*name).to_owned(), described);
-        }
-    }
-    let fields = json!({
-        "type": "object",
-        "properties": properties,
-        "additionalProperties": {"description": "An attribute of the lead."},
-        "maxProperties": 100,
-    });
-    json!({
-        "operationId": "postForm",
-        "tags": ["forms"],
-        "summary": "Turns what a website's form sends into a lead.",
-        "description": "Of several fields for the same thing the first of the list counts, the others become attributes. \
-            A repeated post with the same external_id answers with the stored lead.",
-        "security": [],
-        "parameters": [
-            {"name": "form", "in": "path", "required": true, "schema": {"type": "string"}},
-            header(forms::WRITE_KEY, "Write key of the form."),
-            {
-                "name": forms::WRITE_KEY_PARAMETER, "in": "query", "schema": {"type": "string"},
-                "description": "Write key of the form, where no header can be set.",
-            },
-        ],
-        "requestBody": {
-            "required": true,
-            "content": {
-                "application/json": {"schema": fields},
-                "application/x-www-form-urlencoded": {"schema": fields},
-            },
-        },
-        "responses": {
-            "202": {
-                "description": "The lead is stored.",
-                "content": {"application/json": {"schema": {
-                    "type": "object",
-                    "required": ["number", "name", "existed"],
-                    "properties": {
-                        "number": {"type": "string", "description": "Number people quote."},
-                        "name": {"type": "string", "description": "Resource name, \"leads/{lead}\"."},
-                        "existed": {"type": "boolean", "description": "Whether an earlier post had stored it."},
-                    },
-                }}},
-            },
-            "default": reference("responses/Problem"),
-        },
-    })
-}
-
 fn problem_schema() -> Value {
     json!({
         "type": "object",
@@ -230,7 +176,7 @@ mod tests {
     async fn every_method_of_the_protos_is_described() {
         let document = all();
         let paths = document["paths"].as_object().unwrap();
-        assert_eq!(paths.len(), reflex_proto::PERMISSIONS.len() + 1, "and the forms");
+        assert_eq!(paths.len(), reflex_proto::PERMISSIONS.len() + 4, "and the forms");
         for (path, permission) in reflex_proto::PERMISSIONS {
             let operation = &paths[&format!("/v1/rpc{path}")]["post"];
             assert_eq!(operation["x-permission"], permission.unwrap(), "{path}");

@@ -13,6 +13,7 @@ pub(crate) mod intake;
 pub(crate) mod list_directory;
 pub(crate) mod paging;
 pub(crate) mod past;
+pub(crate) mod publish_form;
 pub(crate) mod put_calendar;
 pub(crate) mod put_form;
 pub(crate) mod put_ladder;
@@ -25,6 +26,7 @@ pub(crate) mod recompute;
 pub(crate) mod record_follow_up;
 pub(crate) mod rehome;
 pub(crate) mod simulate_routing;
+pub(crate) mod submit_form;
 pub(crate) mod watch_leads;
 
 use std::{sync::Arc, time::Duration};

@@ -103,6 +103,7 @@ pub(crate) fn raw_lead(message: pb::NewLead) -> Result<RawLead, Violation> {
         remark: message.remark,
         account: message.account,
         form: message.form,
+        form_version: None,
         attributes: message.attributes,
         raw_payload: message.raw_payload,
     })

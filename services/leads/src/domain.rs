@@ -5,7 +5,7 @@
 //!
 //! Reading order: what there is ([`ids`], [`lead`], [`new_lead`], [`member`], [`directory`]); who gets a lead ([`assign`],
 //! which asks [`catalogue`] and [`names`], [`routing`], [`distribution`] and answers with a [`decision`]); what follows
-//! ([`claim`], [`due`] by a [`ladder`], [`escalation`], [`follow_up`]).
+//! ([`claim`], [`due`] by a [`ladder`], [`escalation`], [`follow_up`]). Forms beside it: [`form`], [`form_schema`], [`submission`].
 
 pub mod assign;
 pub mod catalogue;
@@ -17,6 +17,7 @@ pub mod due;
 pub mod escalation;
 pub mod follow_up;
 pub mod form;
+pub mod form_schema;
 pub mod ids;
 pub mod ladder;
 pub mod lead;
@@ -28,6 +29,7 @@ pub mod member_file;
 pub mod names;
 pub mod new_lead;
 pub mod routing;
+pub mod submission;
 pub mod tree;
 pub mod violation;
 pub mod why_not;

@@ -7,6 +7,7 @@ pub(crate) mod changes;
 pub(crate) mod decisions;
 pub(crate) mod escalations;
 pub(crate) mod follow_ups;
+pub(crate) mod form_versions;
 pub(crate) mod forms;
 pub(crate) mod history;
 pub(crate) mod ids;

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use reflex_host::Environment;
 use reflex_proto::leads::v1::{
-    GetFormRequest, GetFormResponse, ListFormsRequest, ListFormsResponse, PutFormRequest, PutFormResponse,
+    GetFormRequest, GetFormResponse, GetFormVersionRequest, GetFormVersionResponse, ListFormVersionsRequest,
+    ListFormVersionsResponse, ListFormsRequest, ListFormsResponse, PublishFormRequest, PublishFormResponse,
+    PutFormRequest, PutFormResponse, SubmitFormRequest, SubmitFormResponse,
     form_service_client::FormServiceClient,
     form_service_server::{FormService, FormServiceServer},
 };
@@ -50,6 +52,31 @@ impl FormService for NoOp {
 
     async fn list_forms(&self, _request: Request<ListFormsRequest>) -> Result<Response<ListFormsResponse>, Status> {
         Ok(Response::new(ListFormsResponse::default()))
+    }
+
+    async fn publish_form(
+        &self,
+        _request: Request<PublishFormRequest>,
+    ) -> Result<Response<PublishFormResponse>, Status> {
+        Ok(Response::new(PublishFormResponse::default()))
+    }
+
+    async fn get_form_version(
+        &self,
+        _request: Request<GetFormVersionRequest>,
+    ) -> Result<Response<GetFormVersionResponse>, Status> {
+        Ok(Response::new(GetFormVersionResponse::default()))
+    }
+
+    async fn list_form_versions(
+        &self,
+        _request: Request<ListFormVersionsRequest>,
+    ) -> Result<Response<ListFormVersionsResponse>, Status> {
+        Ok(Response::new(ListFormVersionsResponse::default()))
+    }
+
+    async fn submit_form(&self, _request: Request<SubmitFormRequest>) -> Result<Response<SubmitFormResponse>, Status> {
+        Ok(Response::new(SubmitFormResponse::default()))
     }
 }
 

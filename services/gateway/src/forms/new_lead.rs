@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use reflex_proto::leads::v1::{Form, NewLead, lead::Urgency};
 
-use super::{fields::Fields, money};
+use super::fields::Fields;
 use crate::problem::{Problem, Violation};
 
 /// What a form may call a field of the lead; the most special name stands first where several may be filled in.
@@ -113,7 +113,7 @@ pub(super) fn read(fields: Fields, form: &Form, raw_payload: Vec<u8>) -> Result<
                 Some(urgency) => lead.urgency = urgency.into(),
                 None => violations.push(Violation::new(&name, "must be 红, 黄, 绿, red, yellow or green")),
             },
-            Target::BudgetMin | Target::BudgetMax => match money::fen(&value) {
+            Target::BudgetMin | Target::BudgetMax => match reflex_money::fen(&value) {
                 Some(fen) if target == Target::BudgetMin => lead.budget_min_fen = fen,
                 Some(fen) => lead.budget_max_fen = fen,
                 None => violations.push(Violation::new(
@@ -139,15 +139,15 @@ pub(super) fn read(fields: Fields, form: &Form, raw_payload: Vec<u8>) -> Result<
 }
 
 /// A field of a post that fills a field of the lead.
-struct Chosen {
+pub(super) struct Chosen {
     /// How special its name is; the least wins.
     rank: usize,
-    name: String,
-    value: String,
+    pub(super) name: String,
+    pub(super) value: String,
 }
 
 /// Gives each field of the lead the most special value there is; the others are attributes.
-fn choose(fields: Fields) -> (BTreeMap<Target, Chosen>, HashMap<String, String>) {
+pub(super) fn choose(fields: Fields) -> (BTreeMap<Target, Chosen>, HashMap<String, String>) {
     let mut chosen: BTreeMap<Target, Chosen> = BTreeMap::new();
     let mut attributes = HashMap::new();
     for (name, value) in fields.0 {

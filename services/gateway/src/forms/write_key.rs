@@ -9,7 +9,7 @@ const MAX_BYTES: usize = 128;
 /// The key of a request, `wk_{tenant}_{random}`: it tells whose form is meant, and is compared with the form's own.
 #[derive(Debug)]
 pub(super) struct WriteKey<'a> {
-    text: &'a str,
+    pub(super) text: &'a str,
     pub(super) tenant: TenantId,
 }
 

@@ -5,6 +5,7 @@ mod backend;
 mod client;
 mod connections;
 mod edge;
+mod form_pages;
 mod forms;
 mod gateway;
 mod health;

@@ -12,7 +12,7 @@ use super::{App, IntakeWake};
 use crate::{
     domain::new_lead::NewLead,
     error::Error,
-    store::capture::{self, NewRow, Stored},
+    store::capture::{self, Key, NewRow, Stored},
 };
 
 /// One lead on its way into a batch.
@@ -60,6 +60,17 @@ impl App {
         request_id: Option<Uuid>,
     ) -> Result<Captured, Error> {
         let payload_hash = fingerprint(&lead);
+        self.capture(tenant, lead, request_id, payload_hash).await
+    }
+
+    /// Stores a lead whose request has this hash, once.
+    pub(crate) async fn capture(
+        &self,
+        tenant: TenantId,
+        lead: NewLead,
+        request_id: Option<Uuid>,
+        payload_hash: [u8; 32],
+    ) -> Result<Captured, Error> {
         let traceparent = telemetry::current_traceparent();
         let capture = Capture {
             tenant,
@@ -68,11 +79,17 @@ impl App {
             payload_hash,
             traceparent,
         };
-        self.captures.call(capture).await?.map_err(|failure| match failure {
-            Failure::RequestIdReused => Error::RequestIdReused,
+        Ok(self.captures.call(capture).await??)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::RequestIdReused => Self::RequestIdReused,
             Failure::Unavailable => DbError::Unavailable(sqlx::Error::PoolTimedOut).into(),
-            Failure::Defect => Error::Database(DbError::Statement(sqlx::Error::WorkerCrashed)),
-        })
+            Failure::Defect => Self::Database(DbError::Statement(sqlx::Error::WorkerCrashed)),
+        }
     }
 }
 
@@ -130,7 +147,7 @@ impl CaptureBatches {
         let mut tx = self.db.begin("capture_leads", &tenants).await?;
         let written = capture::insert(&mut tx, rows).await?;
         let earlier = if written.len() < rows.len() {
-            capture::list_earlier(&mut tx, rows).await?
+            capture::list_earlier(&mut tx, &rows.iter().map(NewRow::key).collect::<Vec<_>>()).await?
         } else {
             Vec::new()
         };
@@ -148,22 +165,27 @@ fn answer(row: &NewRow, written: &std::collections::HashMap<Uuid, i64>, earlier:
             existed: false,
         });
     }
+    // A conflict with a row that cannot be found again would be a defect of the schema.
+    recognise(&row.key(), earlier).unwrap_or(Err(Failure::Defect))
+}
+
+/// Returns what the caller of a repeated capture is told; `None` when it is the first of its kind.
+pub(crate) fn recognise(key: &Key<'_>, earlier: &[Stored]) -> Option<Outcome> {
     let same_request = |stored: &&Stored| {
-        stored.tenant == row.tenant && row.request_id.is_some() && stored.request_id == row.request_id
+        stored.tenant == *key.tenant && key.request_id.is_some() && stored.request_id == key.request_id
     };
     let same_source = |stored: &&Stored| {
-        stored.tenant == row.tenant
-            && stored.source == row.lead.source
-            && !row.lead.external_id.is_empty()
-            && stored.external_id.as_deref() == Some(row.lead.external_id.as_str())
+        stored.tenant == *key.tenant
+            && stored.source == key.source
+            && !key.external_id.is_empty()
+            && stored.external_id.as_deref() == Some(key.external_id)
     };
     let found = match earlier.iter().find(same_request) {
-        Some(stored) if stored.payload_hash != row.payload_hash => return Err(Failure::RequestIdReused),
+        Some(stored) if stored.payload_hash != key.payload_hash => return Some(Err(Failure::RequestIdReused)),
         Some(stored) => Some(stored),
         None => earlier.iter().find(same_source),
     };
-    // A conflict with a row that cannot be found again would be a defect of the schema.
-    found.map_or(Err(Failure::Defect), |stored| {
+    found.map(|stored| {
         Ok(Captured {
             lead_id: stored.lead_id,
             number: stored.number,

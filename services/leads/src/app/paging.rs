@@ -29,6 +29,17 @@ impl<Q: Serialize, C: Serialize + DeserializeOwned> Page<Q, C> {
         self.size + 1
     }
 
+    /// Shortens the page where items of these sizes would be too much for one answer; one item always fits.
+    pub(crate) fn fit(&mut self, bytes: impl Iterator<Item = usize>, most: usize) {
+        let mut sum: usize = 0;
+        let fitting = bytes.take_while(|bytes| {
+            sum = sum.saturating_add(*bytes);
+            sum <= most
+        });
+        let fitting = i64::try_from(fitting.count()).unwrap_or(i64::MAX);
+        self.size = self.size.min(fitting.max(1));
+    }
+
     /// Cuts what was read to the page and returns the token of the next one, empty at the end.
     pub(crate) fn cut<T>(&self, tokens: &PageTokens, items: &mut Vec<T>, cursor: impl Fn(&T) -> C) -> String {
         let size = usize::try_from(self.size).expect("a page size is positive");
@@ -67,5 +78,20 @@ mod tests {
         assert_eq!(seen, stored);
         assert!(Page::<_, u32>::parse(&tokens, ("numbers", "huabei"), 3, "x", 5).is_err());
         assert_eq!(Page::<_, u32>::parse(&tokens, (), 9, "", 5).unwrap().limit(), 6);
+    }
+
+    #[test]
+    fn large_items_make_short_pages() {
+        for (sizes, expected) in [
+            (vec![1; 9], 5),
+            (vec![40, 40, 20, 1], 3),
+            (vec![101, 1], 1),
+            (vec![usize::MAX; 2], 1),
+            (vec![], 1),
+        ] {
+            let mut page: Page<_, u32> = Page::parse(&PageTokens::new(b"key"), (), 5, "", 5).unwrap();
+            page.fit(sizes.into_iter(), 100);
+            assert_eq!(page.size, expected);
+        }
     }
 }

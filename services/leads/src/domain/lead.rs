@@ -93,6 +93,19 @@ pub enum Urgency {
     Green,
 }
 
+impl Urgency {
+    /// Reads what a form or another system calls it; capitals do not matter.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "红" | "red" | "urgency_red" => Some(Self::Red),
+            "黄" | "yellow" | "urgency_yellow" => Some(Self::Yellow),
+            "绿" | "green" | "urgency_green" => Some(Self::Green),
+            _ => None,
+        }
+    }
+}
+
 /// What decides about a lead's next move; read under the lead's lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {

@@ -40,6 +40,8 @@ pub struct RawLead {
     pub account: String,
     /// `forms/{form}` or empty.
     pub form: String,
+    /// Version of the form whose schema the lead was checked against.
+    pub form_version: Option<i32>,
     /// Further fields by name.
     pub attributes: HashMap<String, String>,
     /// What the source sent, untouched.
@@ -78,6 +80,8 @@ pub struct NewLead {
     pub account: String,
     /// Form the lead was sent with.
     pub form: Option<FormId>,
+    /// Version of the form whose schema it was checked against.
+    pub form_version: Option<i32>,
     /// Further fields by name.
     pub attributes: BTreeMap<String, String>,
     /// What the source sent, untouched.
@@ -106,6 +110,7 @@ impl NewLead {
             remark: violations.text("lead.remark", &raw.remark, 0..=4000),
             account: violations.line("lead.account", &raw.account, 0..=100),
             form: violations.optional_name("lead.form", &raw.form),
+            form_version: raw.form_version,
             attributes: parse_attributes(&mut violations, raw.attributes),
             raw_payload: raw.raw_payload,
         };

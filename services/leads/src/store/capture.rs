@@ -101,6 +101,7 @@ pub(crate) async fn insert(tx: &mut PgConnection, rows: &[NewRow]) -> Result<Has
         .bind(behind.into_iter().rev().collect::<Vec<_>>())
         .bind(tenants.keys().copied().collect::<Vec<_>>())
         .bind(tenants.values().copied().collect::<Vec<_>>())
+        .bind(column!(|row| row.lead.form_version))
         .fetch_all(tx)
         .await?;
     Ok(written.into_iter().collect())
@@ -120,11 +121,12 @@ with sent as (
     select * from unnest($1::text[], $2::uuid[], $3::smallint[], $4::text[], $5::text[], $6::uuid[], $7::bytea[],
         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[],
         $16::bigint[], $17::text[], $18::text[], $19::text[], $20::jsonb[], $21::bytea[], $22::timestamptz[],
-        $23::text[], $24::uuid[], $25::smallint[], $26::bytea[], $28::bigint[])
+        $23::text[], $24::uuid[], $25::smallint[], $26::bytea[], $28::bigint[],
+        $31::integer[])
         with ordinality as sent (tenant_id, lead_id, shard, source, external_id, request_id, payload_hash,
             company, contact_name, phone, email, territory, product, urgency, budget_min_fen,
             budget_max_fen, remark, account, form, attributes, raw_payload, create_time,
-            traceparent, event_id, stream_shard, fact, behind, place)
+            traceparent, event_id, stream_shard, fact, behind, form_version, place)
 ), taken as (
     insert into lead_numbers as n (tenant_id, next)
     select tenant_id, 1 + leads from unnest($29::text[], $30::bigint[]) as counted (tenant_id, leads)
@@ -133,12 +135,13 @@ with sent as (
 ), written as (
     insert into leads (tenant_id, lead_id, shard, number, state, source, external_id, request_id, payload_hash,
         company, contact_name, phone, email, territory, product, urgency, budget_min_fen, budget_max_fen, remark,
-        account, form, attributes, raw_payload, create_time, traceparent)
+        account, form, form_version, attributes, raw_payload, create_time, traceparent)
     select s.tenant_id, s.lead_id, s.shard,
         t.next - 1 - s.behind,
         'captured', s.source, s.external_id, s.request_id, s.payload_hash,
         s.company, s.contact_name, s.phone, s.email, s.territory, s.product, s.urgency, s.budget_min_fen,
-        s.budget_max_fen, s.remark, s.account, s.form, s.attributes, s.raw_payload, s.create_time, s.traceparent
+        s.budget_max_fen, s.remark, s.account, s.form, s.form_version, s.attributes, s.raw_payload, s.create_time,
+        s.traceparent
     from sent s join taken t using (tenant_id) order by s.place
     on conflict do nothing
     returning lead_id, number
@@ -164,8 +167,31 @@ struct StoredRow {
     create_time: SqlTimestamp,
 }
 
-/// Lists the leads that earlier calls wrote with the request ids or sources of these rows.
-pub(crate) async fn list_earlier(tx: &mut PgConnection, rows: &[NewRow]) -> Result<Vec<Stored>, DbError> {
+/// What a repeated capture is known by.
+#[derive(Clone, Copy)]
+pub(crate) struct Key<'a> {
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) request_id: Option<Uuid>,
+    pub(crate) source: &'a str,
+    pub(crate) external_id: &'a str,
+    pub(crate) payload_hash: &'a [u8; 32],
+}
+
+impl NewRow {
+    /// Returns what the lead is known by when it comes again.
+    pub(crate) fn key(&self) -> Key<'_> {
+        Key {
+            tenant: &self.tenant,
+            request_id: self.request_id,
+            source: &self.lead.source,
+            external_id: &self.lead.external_id,
+            payload_hash: &self.payload_hash,
+        }
+    }
+}
+
+/// Lists the leads that earlier calls wrote with these request ids or external ids.
+pub(crate) async fn list_earlier(tx: &mut PgConnection, keys: &[Key<'_>]) -> Result<Vec<Stored>, DbError> {
     let found: Vec<StoredRow> = sqlx::query_as(
         "select distinct l.tenant_id, l.lead_id, l.number, l.source, l.external_id, l.request_id, l.payload_hash,
              l.create_time
@@ -173,12 +199,12 @@ pub(crate) async fn list_earlier(tx: &mut PgConnection, rows: &[NewRow]) -> Resu
          join leads l on l.tenant_id = sent.tenant_id
              and (l.request_id = sent.request_id or (l.source = sent.source and l.external_id = sent.external_id))",
     )
-    .bind(rows.iter().map(|row| row.tenant.as_str()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.request_id).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.lead.source.as_str()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.tenant.as_str()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.request_id).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.source).collect::<Vec<_>>())
     .bind(
-        rows.iter()
-            .map(|row| Some(row.lead.external_id.as_str()).filter(|id| !id.is_empty()))
+        keys.iter()
+            .map(|key| Some(key.external_id).filter(|id| !id.is_empty()))
             .collect::<Vec<_>>(),
     )
     .fetch_all(tx)

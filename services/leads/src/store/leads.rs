@@ -38,6 +38,7 @@ pub(crate) struct LeadRow {
     pub(crate) remark: String,
     pub(crate) account: String,
     pub(crate) form: Option<String>,
+    pub(crate) form_version: Option<i32>,
     pub(crate) attributes: Json<HashMap<String, String>>,
     pub(crate) owner: Option<String>,
     pub(crate) team: Option<String>,
@@ -60,8 +61,8 @@ pub(crate) struct LeadRow {
 macro_rules! lead_columns {
     () => {
         "lead_id, number, state, source, external_id, company, contact_name, phone, email, territory, product, urgency,
-         budget_min_fen, budget_max_fen, remark, account, form, attributes, owner, team, previous_owner, fencing_token,
-         queue_reason, create_time, assign_time, claim_time, first_contact_time, claim_due_time,
+         budget_min_fen, budget_max_fen, remark, account, form, form_version, attributes, owner, team, previous_owner,
+         fencing_token, queue_reason, create_time, assign_time, claim_time, first_contact_time, claim_due_time,
          contact_due_time, due_provisional, require_screening, outcome, traceparent"
     };
 }
@@ -134,6 +135,7 @@ impl LeadRow {
                 .as_ref()
                 .map(|form| format!("forms/{form}"))
                 .unwrap_or_default(),
+            form_version: self.form_version.unwrap_or_default(),
             attributes: self.attributes.0.clone(),
             outcome: convert::value_of(&convert::OUTCOMES, self.outcome.as_deref()),
         }

@@ -4,6 +4,7 @@
 mod calendars;
 mod directory;
 mod effects;
+mod form_versions;
 mod forms;
 mod harness;
 mod import;

@@ -293,6 +293,26 @@ mod tests {
     }
 
     #[test]
+    fn schemas_are_compared_field_by_field() {
+        let form = |fields: &str| format!("name: forms/a\nschema: {{fields: [{fields}]}}");
+        let company = "{id: company, kind: KIND_SHORT_TEXT, label: {zh: 公司}, fills: LEAD_FIELD_COMPANY}";
+        let devices = |values: &str| format!("{{id: devices, kind: KIND_MULTI_SELECT, options: [{values}]}}");
+        let stored = form(&format!("{company}, {}", devices("{value: PLC}"))) + "\nversion: 3\nwrite_key: wk";
+        assert_eq!(paths("Form", &stored, &stored), [""; 0]);
+        assert_eq!(paths("Form", &stored, "name: forms/a"), [""; 0], "left out, it stays");
+        let wanted = form(&format!("{company}, {}", devices("{value: PLC}, {value: 传感器}")));
+        assert_eq!(
+            paths("Form", &stored, &wanted),
+            ["schema.fields[1].options[1]: null → {\"value\":\"传感器\"}"]
+        );
+        let renamed = stored.replace("公司", "单位");
+        assert_eq!(
+            paths("Form", &stored, &renamed),
+            ["schema.fields[0].label.zh: \"公司\" → \"单位\""]
+        );
+    }
+
+    #[test]
     fn calendars_are_compared_by_meaning() {
         let block = "name: calendars/a\nspec:\n  time_zone: UTC\n  windows: [['09:00', '18:00']]";
         let json = "name: calendars/a\nspec: '{\"windows\": [[\"09:00\", \"18:00\"]], \"time_zone\": \"UTC\"}'";

@@ -182,7 +182,8 @@ const FACTS: [Facts; 12] = [
         put: "PutForm",
         read: Some("ListForms"),
         collection: Some("forms"),
-        filled_in: &["write_key", "posts_per_minute"],
+        filled_in: &["write_key", "posts_per_minute", "schema"],
+        output_only: &["version"],
         ..PLAIN
     },
     Facts {

@@ -60,7 +60,13 @@ pub(super) fn render_lead(lead: &Lead, output: &Output) -> String {
             .trim()
             .to_owned(),
     );
-    row("form", lead.form.clone());
+    let version = lead.form_version;
+    let form = if version > 0 {
+        format!("{}, version {version}", lead.form)
+    } else {
+        lead.form.clone()
+    };
+    row("form", form);
     row("account", lead.account.clone());
     let mut attributes: Vec<_> = lead.attributes.iter().collect();
     attributes.sort();

@@ -1,8 +1,11 @@
 //! Amounts as people type them.
 
+/// Most yuan an amount may have.
+pub const MAX_YUAN: i64 = 10_000_000_000_000;
+
 /// Reads yuan such as "128000", "1,280.50" or "¥300" as fen; `None` for anything else, and above ten trillion yuan.
-pub(super) fn fen(text: &str) -> Option<i64> {
-    const MAX_YUAN: i64 = 10_000_000_000_000;
+#[must_use]
+pub fn fen(text: &str) -> Option<i64> {
     let text = text
         .trim()
         .trim_start_matches(['¥', '￥'])
