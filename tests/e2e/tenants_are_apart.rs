@@ -164,6 +164,9 @@ fn invent(name: &str) -> String {
         .map_or(("", name), |(collection, id)| (collection, id));
     let id = if id.parse::<Uuid>().is_ok() {
         Uuid::now_v7().to_string()
+    } else if id.bytes().all(|byte| byte.is_ascii_digit()) {
+        // The number of a version.
+        "9".repeat(id.len())
     } else {
         id.chars()
             .map(|letter| if letter.is_ascii_lowercase() { 'q' } else { letter })

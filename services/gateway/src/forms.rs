@@ -143,7 +143,14 @@ async fn schema(
     Extension(passage): Extension<Passage>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let shown = |form: &Form, _: &WriteKey<'_>| page::schema(form, &headers);
+    let shown = |form: &Form, _: &WriteKey<'_>| {
+        if form.enabled {
+            page::schema(form, &headers)
+        } else {
+            // Nobody shall fill in what is not taken.
+            Err(switched_off())
+        }
+    };
     forms.show(path, query.as_deref(), &headers, &passage, shown).await
 }
 
@@ -231,8 +238,9 @@ impl Forms {
         origin.check(&known.form.allowed_origins)?;
         let mut response = shown(&known.form, &key).into_response();
         origin.expose(&mut response);
-        // Also without an origin: what a cache keeps for one page is not for another.
-        response.headers_mut().insert(VARY, HeaderValue::from_static("origin"));
+        // Also without an origin: what a cache keeps for one page or key is not for another.
+        let vary = HeaderValue::from_static("origin, x-write-key");
+        response.headers_mut().insert(VARY, vary);
         Ok(response)
     }
 
@@ -261,7 +269,7 @@ impl Forms {
         deadline: Instant,
     ) -> Result<Response, Problem> {
         if !known.form.enabled {
-            return Err(Problem::new(StatusCode::FORBIDDEN, "the form is switched off").because(Reason::WrongState));
+            return Err(switched_off());
         }
         self.book.take(known).map_err(too_many_posts)?;
         let kind = body::kind(headers);
@@ -359,6 +367,10 @@ fn fields_of(kind: Kind, body: &Bytes) -> Result<Fields, Problem> {
             "the body must be application/json or application/x-www-form-urlencoded",
         )),
     }
+}
+
+fn switched_off() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "the form is switched off").because(Reason::WrongState)
 }
 
 fn too_many_posts(delay: Duration) -> Problem {

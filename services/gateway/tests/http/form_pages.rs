@@ -89,7 +89,7 @@ async fn a_page_gets_what_the_form_asks_and_nothing_else() {
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(answer.header("access-control-allow-origin"), Some(ORIGIN));
     assert_eq!(answer.header("cache-control"), Some("public, max-age=60"));
-    assert_eq!(answer.header("vary"), Some("origin"));
+    assert_eq!(answer.header("vary"), Some("origin, x-write-key"));
 
     let tag = answer.header("etag").unwrap().to_owned();
     assert!(tag.starts_with("\"v3-"), "{tag}");
@@ -183,6 +183,18 @@ async fn pages_and_forms_are_shown_to_whoever_may_post() {
         let problem = gateway.client.get(&path(below)).await.problem(StatusCode::NOT_FOUND);
         assert_eq!(problem["detail"], "the form has no published version");
     }
+    gateway.has_form(Form {
+        enabled: false,
+        ..with_schema()
+    });
+    gateway.clock.advance(SignedDuration::from_secs(30));
+    let problem = gateway.client.get(&path("schema")).await.problem(StatusCode::FORBIDDEN);
+    assert_eq!(problem["detail"], "the form is switched off");
+    assert_eq!(
+        gateway.client.get(&path("snippet")).await.status,
+        200,
+        "who sets it up may go on"
+    );
     gateway.stop().await;
 }
 

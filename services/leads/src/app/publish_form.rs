@@ -114,8 +114,10 @@ impl App {
 
 fn parse_name(name: &str) -> Result<(FormId, i32), Error> {
     let parts = name.split_once("/versions/").and_then(|(form, number)| {
-        let number: i32 = number.parse().ok().filter(|number| *number > 0)?;
-        Some((form.parse().ok()?, number))
+        let version: i32 = number.parse().ok()?;
+        // One spelling only: neither a plus nor zeros in front.
+        let is_name = version > 0 && version.to_string() == number;
+        Some((form.parse().ok()?, version)).filter(|_| is_name)
     });
     parts.ok_or_else(|| Error::invalid("name", "must be \"forms/{form}/versions/{version}\""))
 }

@@ -20,7 +20,7 @@ use crate::{
         member::Locale,
         new_lead::{NewLead, RawLead},
         submission,
-        violation::Violation,
+        violation::{Violation, Violations},
     },
     error::Error,
     store::{
@@ -40,8 +40,12 @@ impl App {
         let tenant = &caller.tenant;
         let id: FormId = resource("name", &request.name)?;
         let request_id = RequestId::parse(&request.request_id)?;
-        let external_id = request.external_id.trim();
-        let locale = check(&request, request_id.is_some() || !external_id.is_empty())?;
+        let mut violations = Violations::default();
+        let external_id = violations.line("external_id", &request.external_id, 0..=200);
+        if request_id.is_none() && external_id.is_empty() {
+            violations.add("request_id", "must be set where external_id is empty");
+        }
+        let locale = check(violations, &request)?;
         let payload_hash = fingerprint(&request);
 
         let mut tx = self.db.begin("submit_form", &TenantSet::one(tenant)).await?;
@@ -51,7 +55,7 @@ impl App {
             tenant,
             request_id,
             source: &form.source,
-            external_id,
+            external_id: &external_id,
             payload_hash: &payload_hash,
         };
         // Before anything else: what was stored stays stored, also when the form would refuse it by now.
@@ -75,17 +79,21 @@ impl App {
 }
 
 /// Checks everything but the answers, and returns the language of what is said about those.
-fn check(request: &SubmitFormRequest, has_id: bool) -> Result<Locale, Error> {
+fn check(mut violations: Violations, request: &SubmitFormRequest) -> Result<Locale, Vec<Violation>> {
     if request.answers.len() > MAX_ANSWERS {
-        return Err(Error::invalid("answers", format!("must be at most {MAX_ANSWERS}")));
+        violations.add("answers", format!("must be at most {MAX_ANSWERS}"));
     }
     if request.version < 0 {
-        return Err(Error::invalid("version", "must be 0 or a published version"));
+        violations.add("version", "must be 0 or a published version");
     }
-    if !has_id {
-        return Err(Error::invalid("request_id", "must be set where external_id is empty"));
+    let locale = Locale::find(&request.locale);
+    if locale.is_none() {
+        violations.add("locale", "must be \"zh-CN\" or \"en\"");
     }
-    Locale::find(&request.locale).ok_or_else(|| Error::invalid("locale", "must be \"zh-CN\" or \"en\""))
+    match locale {
+        Some(locale) if violations.is_empty() => Ok(locale),
+        _ => Err(violations.into_vec()),
+    }
 }
 
 fn read(form: &Form, version: &Version, request: SubmitFormRequest, locale: Locale) -> Result<NewLead, Vec<Violation>> {
@@ -96,9 +104,10 @@ fn read(form: &Form, version: &Version, request: SubmitFormRequest, locale: Loca
         }
         faults
     })?;
-    let product = match raw.product.is_empty() {
-        true => form.default_product.clone(),
-        false => raw.product,
+    let product = if raw.product.is_empty() {
+        form.default_product.clone()
+    } else {
+        raw.product
     };
     let lead = RawLead {
         source: form.source.clone(),

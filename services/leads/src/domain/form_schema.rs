@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::member::Locale;
 use super::violation::{Violation, Violations};
+pub use choice::Choice;
+pub use text::Text;
+
+pub(super) mod choice;
+mod text;
 
 const MAX_FIELDS: usize = 50;
-const MAX_OPTIONS: usize = 200;
 const MAX_ID_CHARACTERS: usize = 40;
 /// Characters of an attribute's value.
 const ATTRIBUTE_CHARACTERS: usize = 1000;
@@ -134,24 +137,6 @@ pub enum LeadField {
     Budget,
 }
 
-/// A choice of a select.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Choice {
-    /// What is stored.
-    pub value: String,
-    /// What the page shows; empty for the value.
-    pub label: Text,
-}
-
-/// A text in the languages of pages.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Text {
-    /// In Chinese.
-    pub zh: String,
-    /// In English.
-    pub en: String,
-}
-
 impl Schema {
     /// Checks the fields of a form. Fields of the violations start with `path`.
     ///
@@ -228,7 +213,7 @@ impl Field {
             violations.add(at("fills"), "cannot be filled by a field of this kind");
         }
         let field = Self {
-            options: parse_options(violations, &at("options"), kind, raw.options),
+            options: choice::parse(violations, &at("options"), kind, &raw.options),
             id: raw.id,
             kind,
             label,
@@ -333,62 +318,6 @@ impl LeadField {
         }
     }
 }
-
-impl Text {
-    fn parse(&self, violations: &mut Violations, path: &str) -> Self {
-        Self {
-            zh: violations.line(&format!("{path}.zh"), &self.zh, 0..=200),
-            en: violations.line(&format!("{path}.en"), &self.en, 0..=200),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.zh.is_empty() && self.en.is_empty()
-    }
-
-    /// Returns the text in a language, or in the other where it is missing.
-    #[must_use]
-    pub fn in_language(&self, locale: Locale) -> &str {
-        let (first, second) = match locale {
-            Locale::ZhCn => (&self.zh, &self.en),
-            Locale::En => (&self.en, &self.zh),
-        };
-        if first.is_empty() { second } else { first }
-    }
-}
-
-fn parse_options(violations: &mut Violations, path: &str, kind: Kind, raw: Vec<Choice>) -> Vec<Choice> {
-    let wanted = if kind.is_select() { 1..=MAX_OPTIONS } else { 0..=0 };
-    if !wanted.contains(&raw.len()) {
-        let rule = match kind.is_select() {
-            true => format!("must be 1 to {MAX_OPTIONS}"),
-            false => "are for selects only".to_owned(),
-        };
-        violations.add(path, rule);
-        return Vec::new();
-    }
-    let mut values = BTreeSet::new();
-    let mut options = Vec::with_capacity(raw.len());
-    for (at, option) in raw.iter().enumerate() {
-        let field = format!("{path}[{at}].value");
-        let value = violations.line(&field, &option.value, 1..=100);
-        if value.contains(COMMAS) {
-            violations.add(
-                field.as_str(),
-                "must not contain commas, which stand between several values",
-            );
-        }
-        if !values.insert(value.clone()) {
-            violations.add(field, "occurs twice");
-        }
-        let label = option.label.parse(violations, &format!("{path}[{at}].label"));
-        options.push(Choice { value, label });
-    }
-    options
-}
-
-/// What stands between the values of a multi select.
-pub(super) const COMMAS: [char; 2] = [',', '，'];
 
 fn is_id(id: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::form_schema::{COMMAS, Field, Kind, LeadField, Schema};
+use super::form_schema::{Field, Kind, LeadField, Schema, choice::COMMAS};
 use super::lead::Urgency;
 use super::member::Locale;
 use super::new_lead::RawLead;

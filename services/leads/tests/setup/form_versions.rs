@@ -123,6 +123,15 @@ async fn versions_are_added_and_never_changed() {
         .into_inner()
         .version;
     assert_eq!(second.unwrap().schema, Some(schema(vec![phone()])));
+    for name in [
+        "forms/website",
+        "forms/website/versions/0",
+        "forms/website/versions/+2",
+        "forms/website/versions/02",
+    ] {
+        let request = GetFormVersionRequest { name: name.into() };
+        assert_refused(admin.forms.get_form_version(request).await, INVALID, "name");
+    }
     let mut request = ListFormVersionsRequest {
         parent: "forms/website".into(),
         page_size: 2,
@@ -343,6 +352,13 @@ async fn what_is_wrong_with_a_submission_is_named() {
         (
             SubmitFormRequest {
                 external_id: "x".repeat(201),
+                ..good()
+            },
+            "external_id",
+        ),
+        (
+            SubmitFormRequest {
+                external_id: "a\0b".into(),
                 ..good()
             },
             "external_id",

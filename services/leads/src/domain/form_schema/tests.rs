@@ -1,5 +1,8 @@
-use super::*;
-use crate::domain::new_lead::{NewLead, RawLead};
+use super::{choice::MAX_OPTIONS, *};
+use crate::domain::{
+    member::Locale,
+    new_lead::{NewLead, RawLead},
+};
 
 fn text(zh: &str) -> Text {
     Text {
