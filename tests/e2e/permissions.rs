@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 52),
-    (Role::Manager, 47),
-    (Role::Sales, 29),
+    (Role::Admin, 54),
+    (Role::Manager, 49),
+    (Role::Sales, 30),
     (Role::Integration, 7),
-    (Role::Viewer, 22),
-    (Role::Service, 26),
+    (Role::Viewer, 23),
+    (Role::Service, 27),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
