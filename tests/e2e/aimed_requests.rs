@@ -151,6 +151,12 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
     ),
     ("leads.v1.FormService/GetForm", r#"{"name": "<form>"}"#, MISSING),
     ("leads.v1.FormService/ListForms", "{}", Nothing),
+    // A row with the source and the id of the other tenant's lead.
+    (
+        "leads.v1.ImportService/ImportLeads",
+        r#"{"settings": {"source": "canary"}, "importId": "0197a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b", "chunk": "57yW5Y+3LOWFrOWPuApFLTAwMDc3Nyx4Cg=="}"#,
+        Nothing,
+    ),
     (
         "leads.v1.FormService/PublishForm",
         r#"{"name": "<form>", "schema": {"fields": [{"id": "company", "kind": "KIND_SHORT_TEXT", "label": {"zh": "x"}, "fills": "LEAD_FIELD_COMPANY"}]}}"#,

@@ -15,6 +15,7 @@ mod dingtalk_channel;
 mod forms_have_versions;
 mod furnished;
 mod health_and_reflection;
+mod leads_from_a_file;
 mod no_tenant_no_rows;
 mod notifications_respect_the_limit;
 mod permissions;

@@ -28,6 +28,7 @@ const GRANTS: &[(&str, &[Role])] = &[
     ("leads.capture", &[Admin, Manager, Sales, Integration, Service]),
     ("leads.claim", &[Admin, Manager, Sales]),
     ("leads.close", &[Admin, Manager, Sales]),
+    ("leads.import", &[Admin, Manager]),
     ("leads.read", &[Admin, Manager, Sales, Viewer, Service]),
     // Phone and e-mail unmasked.
     ("leads.read_contact", &[Admin, Manager, Sales, Service]),

@@ -8,6 +8,7 @@ pub(crate) mod explain_assignment;
 pub(crate) mod explain_why_not;
 pub(crate) mod fire_timers;
 pub(crate) mod get_lead;
+pub(crate) mod import_leads;
 pub(crate) mod import_members;
 pub(crate) mod intake;
 pub(crate) mod list_directory;

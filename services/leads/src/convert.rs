@@ -2,6 +2,7 @@
 
 pub(crate) mod directory;
 pub(crate) mod form;
+pub(crate) mod import;
 pub(crate) mod routing;
 
 use std::time::Duration;

@@ -5,7 +5,8 @@
 //!
 //! Reading order: what there is ([`ids`], [`lead`], [`new_lead`], [`member`], [`directory`]); who gets a lead ([`assign`],
 //! which asks [`catalogue`] and [`names`], [`routing`], [`distribution`] and answers with a [`decision`]); what follows
-//! ([`claim`], [`due`] by a [`ladder`], [`escalation`], [`follow_up`]). Forms beside it: [`form`], [`form_schema`], [`submission`].
+//! ([`claim`], [`due`] by a [`ladder`], [`escalation`], [`follow_up`]). Beside it forms ([`form`], [`form_schema`],
+//! [`submission`]) and files ([`table`], [`lead_file`], [`member_file`]).
 
 pub mod assign;
 pub mod catalogue;
@@ -21,6 +22,7 @@ pub mod form_schema;
 pub mod ids;
 pub mod ladder;
 pub mod lead;
+pub mod lead_file;
 pub mod leave;
 pub mod masking;
 pub mod member;
@@ -30,6 +32,7 @@ pub mod names;
 pub mod new_lead;
 pub mod routing;
 pub mod submission;
+pub mod table;
 pub mod tree;
 pub mod violation;
 pub mod why_not;

@@ -5,6 +5,7 @@ mod claim;
 mod directory;
 mod follow_up;
 mod form;
+mod import;
 mod lead;
 mod routing;
 
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use reflex_proto::leads::v1::{
     calendar_service_server::CalendarServiceServer, claim_service_server::ClaimServiceServer,
     directory_service_server::DirectoryServiceServer, follow_up_service_server::FollowUpServiceServer,
-    form_service_server::FormServiceServer, lead_service_server::LeadServiceServer,
-    routing_service_server::RoutingServiceServer,
+    form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
+    lead_service_server::LeadServiceServer, routing_service_server::RoutingServiceServer,
 };
 use tonic::service::Routes;
 
@@ -27,6 +28,7 @@ pub(crate) const SERVICES: &[&str] = &[
     "reflex.leads.v1.DirectoryService",
     "reflex.leads.v1.FollowUpService",
     "reflex.leads.v1.FormService",
+    "reflex.leads.v1.ImportService",
     "reflex.leads.v1.LeadService",
     "reflex.leads.v1.RoutingService",
 ];
@@ -49,6 +51,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(DirectoryServiceServer::new(rpc()))
         .add_service(CalendarServiceServer::new(rpc()))
         .add_service(RoutingServiceServer::new(rpc()))
-        .add_service(FormServiceServer::new(rpc()));
+        .add_service(FormServiceServer::new(rpc()))
+        .add_service(ImportServiceServer::new(rpc()));
     routes.routes()
 }

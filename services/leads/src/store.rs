@@ -13,6 +13,7 @@ pub(crate) mod history;
 pub(crate) mod ids;
 pub(crate) mod intake;
 pub(crate) mod ladders;
+pub(crate) mod lead_imports;
 pub(crate) mod leads;
 pub(crate) mod leaves;
 pub(crate) mod members;

@@ -1,6 +1,6 @@
 //! `reflexctl`: Reflex from the command line, and bundles for whoever sets up a tenant by program.
 //!
-//! [`bundle`] reads YAML, [`connection`] finds the services, [`apply`] compares and puts. The rest is the command line:
+//! [`bundle`] reads YAML, [`connection`] finds the services, [`apply`] compares and puts, [`run`] takes a command line:
 //! `cli` says what can be typed, `commands` does it, `output` prints, `failure` explains.
 
 pub mod apply;
@@ -13,9 +13,19 @@ mod dynamic;
 mod failure;
 mod output;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+
+/// Runs a command line, the program's name first, and prints as the program does.
+///
+/// # Errors
+///
+/// When it was asked wrongly or could not do what was asked.
+pub async fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> anyhow::Result<()> {
+    commands::run(cli::Cli::try_parse_from(arguments)?).await
+}
 
 /// Runs the command line of this process: 0 when it did what was asked, 1 when it could not, 2 when it was asked wrongly.
 #[must_use]

@@ -21,6 +21,7 @@ fn reflexctl(arguments: &[&str]) -> Output {
 const COMMANDS: &[&[&str]] = &[
     &["apply"],
     &["leads", "capture"],
+    &["leads", "import"],
     &["leads", "list"],
     &["leads", "watch"],
     &["leads", "show"],

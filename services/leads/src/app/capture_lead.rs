@@ -206,7 +206,7 @@ fn failure(error: &DbError) -> Failure {
 }
 
 /// Hashes what a lead says, so that the same request id with another lead is noticed.
-fn fingerprint(lead: &NewLead) -> [u8; 32] {
+pub(super) fn fingerprint(lead: &NewLead) -> [u8; 32] {
     let mut hash = Sha256::new();
     let mut add = |bytes: &[u8]| {
         hash.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());

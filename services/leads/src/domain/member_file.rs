@@ -1,13 +1,15 @@
 //! Members as a table: a CSV file with a header, as a spreadsheet or a directory exports it.
 //!
 //! A column that the file does not have leaves that field of known members as it is; an empty cell clears it. Ids may
-//! stand with or without their collection (`zhang.wei`, `members/zhang.wei`).
+//! stand with or without their collection (`zhang.wei`, `members/zhang.wei`). [`table`](super::table) knows encodings and
+//! delimiters.
 
 use std::collections::HashMap;
 
 use super::directory::Directory;
 use super::ids::MemberId;
 use super::member::{Member, RawMember, Role};
+use super::table::{Dialect, Record, Table, heading_key};
 use super::violation::{Violation, Violations};
 
 /// Largest file, in bytes.
@@ -61,7 +63,7 @@ impl Column {
     ];
 
     fn find(header: &str) -> Option<Self> {
-        let header = header.trim().to_lowercase().replace([' ', '-'], "_");
+        let header = heading_key(header);
         let named = |(_, name, others): &&(Self, &str, &[&str])| *name == header || others.contains(&header.as_str());
         Self::NAMES.iter().find(named).map(|(column, ..)| *column)
     }
@@ -80,35 +82,41 @@ impl Column {
 /// Returns everything that is wrong with it, by line and column.
 pub fn parse(file: &[u8], directory: &Directory) -> Result<Vec<Line>, Vec<Violation>> {
     let mut violations = Violations::default();
-    let Some(text) = text_of(file, &mut violations) else {
+    if file.len() > MAX_BYTES {
+        violations.add("csv", format!("must be at most {MAX_BYTES} bytes"));
         return Err(violations.into_vec());
-    };
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-    let columns = match reader.headers() {
-        Ok(header) => columns(header, &mut violations),
-        Err(error) => {
-            fault(&mut violations, 1, "", &error.to_string());
-            Vec::new()
-        }
-    };
+    }
+    let mut table = Table::new(Dialect::default());
+    table.feed(file);
+    table.end();
+    let columns = columns(table.next_record(), &mut violations);
     if !violations.is_empty() {
         return Err(violations.into_vec());
     }
     let mut lines = Vec::new();
     let mut seen: HashMap<MemberId, u64> = HashMap::new();
-    let mut places = Places { text, byte: 0, line: 1 };
-    for record in reader.records() {
-        let Ok(record) = record else {
-            // The text is UTF-8 and in memory, and lines may have any number of cells.
+    while let Some(record) = table.next_record() {
+        let number = record.line();
+        if record.is_oversized() {
+            fault(
+                &mut violations,
+                number,
+                "",
+                "is too long; is a quotation mark not closed?",
+            );
             continue;
-        };
-        let number = places.line_of(&record);
-        if record.len() != columns.len() {
-            let counts = format!("has {} cells, the header has {}", record.len(), columns.len());
+        }
+        if record.is_damaged() {
+            let description = "has bytes that are none of the file's encoding; save the table as \"CSV UTF-8\"";
+            fault(&mut violations, number, "", description);
+            continue;
+        }
+        if record.count() != columns.len() {
+            let counts = format!("has {} cells, the header has {}", record.count(), columns.len());
             fault(&mut violations, number, "", &counts);
             continue;
         }
-        match member(&columns, &record, directory) {
+        match member(&columns, record, directory) {
             Ok(member) => {
                 if let Some(first) = seen.insert(member.id.clone(), number) {
                     fault(
@@ -137,30 +145,6 @@ pub fn parse(file: &[u8], directory: &Directory) -> Result<Vec<Line>, Vec<Violat
     }
 }
 
-/// Counts lines as an editor does. The reader's own count stands behind after `\r\n` and empty lines.
-struct Places<'a> {
-    text: &'a str,
-    byte: usize,
-    line: u64,
-}
-
-impl Places<'_> {
-    /// Returns the line a record starts on; records come in their order.
-    fn line_of(&mut self, record: &csv::StringRecord) -> u64 {
-        let bytes = self.text.as_bytes();
-        let start = record.position().map_or(0, csv::Position::byte);
-        let mut start = usize::try_from(start).map_or(bytes.len(), |start| start.min(bytes.len()));
-        while bytes.get(start).is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
-            start += 1;
-        }
-        for byte in &bytes[self.byte..start] {
-            self.line += u64::from(*byte == b'\n');
-        }
-        self.byte = start;
-        self.line
-    }
-}
-
 /// Makes the violation of a place in the file.
 #[must_use]
 pub fn violation(line: u64, column: &str, description: &str) -> Violation {
@@ -180,28 +164,9 @@ fn fault(violations: &mut Violations, line: u64, column: &str, description: &str
     violations.add(field, description);
 }
 
-fn text_of<'a>(file: &'a [u8], violations: &mut Violations) -> Option<&'a str> {
-    if file.len() > MAX_BYTES {
-        violations.add("csv", format!("must be at most {MAX_BYTES} bytes"));
-        return None;
-    }
-    match std::str::from_utf8(file) {
-        Ok(text) => Some(text.strip_prefix('\u{feff}').unwrap_or(text)),
-        Err(error) => {
-            let good = String::from_utf8_lossy(&file[..error.valid_up_to()]);
-            let line = good.matches('\n').count() + 1;
-            violations.add(
-                "csv",
-                format!("line {line}: is not UTF-8; save the table as \"CSV UTF-8\""),
-            );
-            None
-        }
-    }
-}
-
-fn columns(header: &csv::StringRecord, violations: &mut Violations) -> Vec<Column> {
+fn columns(header: Option<&Record>, violations: &mut Violations) -> Vec<Column> {
     let mut columns = Vec::new();
-    for name in header {
+    for name in header.into_iter().flat_map(Record::cells) {
         match Column::find(name) {
             Some(column) if columns.contains(&column) => fault(violations, 1, name, "occurs twice"),
             Some(column) => columns.push(column),
@@ -217,9 +182,9 @@ fn columns(header: &csv::StringRecord, violations: &mut Violations) -> Vec<Colum
     columns
 }
 
-fn member(columns: &[Column], record: &csv::StringRecord, directory: &Directory) -> Result<Member, Vec<Violation>> {
+fn member(columns: &[Column], record: &Record, directory: &Directory) -> Result<Member, Vec<Violation>> {
     let mut violations = Violations::default();
-    let cells = || columns.iter().copied().zip(record.iter().map(str::trim));
+    let cells = || columns.iter().copied().zip(record.cells().map(str::trim));
     let id = cells()
         .find(|(column, _)| *column == Column::Id)
         .map_or("", |(_, cell)| cell);
@@ -455,13 +420,14 @@ mod tests {
     }
 
     #[test]
-    fn other_encodings_and_huge_files_are_refused() {
-        let gbk = b"id,display_name\nwang,\xcd\xf5\n";
-        let found = parse(gbk, &directory()).unwrap_err();
-        assert_eq!(
-            found[0].description,
-            "line 2: is not UTF-8; save the table as \"CSV UTF-8\""
-        );
+    fn other_encodings_are_read_and_damage_and_huge_files_refused() {
+        let (gbk, _, _) = encoding_rs::GBK.encode("工号;姓名;团队;角色;容量\nwang;王强;zhang;销售;5\n");
+        let lines = parse(&gbk, &directory()).unwrap();
+        assert_eq!(lines[0].member.display_name, "王强");
+        let found = parse(b"\xef\xbb\xbfid,capacity\nli.na,\xff\n", &directory()).unwrap_err();
+        assert!(found[0].description.starts_with("line 2: has bytes"), "{found:?}");
+        let open = format!("id,capacity\nli.na,\"{}", "x".repeat(100_000));
+        assert!(faults(&open)[0].starts_with("line 2: is too long"));
         let found = parse(&vec![b'a'; MAX_BYTES + 1], &directory()).unwrap_err();
         assert_eq!(found[0].field, "csv");
     }

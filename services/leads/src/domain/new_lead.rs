@@ -7,6 +7,10 @@ use super::lead::Urgency;
 use super::violation::{Violation, Violations};
 
 const MAX_ATTRIBUTES: usize = 50;
+/// Longest name of a further field.
+pub(super) const MAX_ATTRIBUTE_NAME_CHARACTERS: usize = 64;
+/// Longest value of a further field.
+pub(super) const MAX_ATTRIBUTE_CHARACTERS: usize = 1000;
 const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
 
 /// A lead as it was sent, not checked.
@@ -142,8 +146,8 @@ fn parse_attributes(violations: &mut Violations, raw: HashMap<String, String>) -
     // In order of the names, so that the same lead is always refused with the same words.
     let mut attributes = BTreeMap::new();
     for (name, value) in raw.into_iter().collect::<BTreeMap<_, _>>() {
-        let name = violations.line("lead.attributes.key", &name, 1..=64);
-        let value = violations.text("lead.attributes.value", &value, 0..=1000);
+        let name = violations.line("lead.attributes.key", &name, 1..=MAX_ATTRIBUTE_NAME_CHARACTERS);
+        let value = violations.text("lead.attributes.value", &value, 0..=MAX_ATTRIBUTE_CHARACTERS);
         if attributes.insert(name, value).is_some() {
             violations.add("lead.attributes.key", "must differ from the others by more than spaces");
         }

@@ -9,7 +9,8 @@ use reflex_proto::{
         CaptureLeadRequest, GetLeadRequest, Lead, Member, NewLead, PutMemberRequest, PutRoutingPolicyRequest,
         PutTeamRequest, RoutingPolicy, Team, calendar_service_client::CalendarServiceClient,
         directory_service_client::DirectoryServiceClient, form_service_client::FormServiceClient,
-        lead_service_client::LeadServiceClient, member, routing_service_client::RoutingServiceClient,
+        import_service_client::ImportServiceClient, lead_service_client::LeadServiceClient, member,
+        routing_service_client::RoutingServiceClient,
     },
     platform::v1::Reason,
 };
@@ -54,6 +55,7 @@ pub(crate) struct Caller {
     pub(crate) routing: RoutingServiceClient<Connection>,
     pub(crate) forms: FormServiceClient<Connection>,
     pub(crate) leads: LeadServiceClient<Connection>,
+    pub(crate) imports: ImportServiceClient<Connection>,
 }
 
 impl Leads {
@@ -124,7 +126,8 @@ impl Leads {
             calendars: CalendarServiceClient::new(connection.clone()),
             routing: RoutingServiceClient::new(connection.clone()),
             forms: FormServiceClient::new(connection.clone()),
-            leads: LeadServiceClient::new(connection),
+            leads: LeadServiceClient::new(connection.clone()),
+            imports: ImportServiceClient::new(connection),
         }
     }
 

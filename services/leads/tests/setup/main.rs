@@ -8,6 +8,7 @@ mod form_versions;
 mod forms;
 mod harness;
 mod import;
+mod lead_import;
 mod leaves;
 mod routing;
 mod snapshot;

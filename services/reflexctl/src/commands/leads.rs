@@ -3,6 +3,7 @@
 mod capture;
 mod explain;
 mod file;
+mod import;
 mod show;
 mod watch;
 mod why_not;
@@ -29,6 +30,7 @@ pub(crate) struct Leads {
 #[derive(Debug, Subcommand)]
 enum LeadsCommand {
     Capture(Box<capture::Capture>),
+    Import(Box<import::Import>),
     /// Lists leads, newest first.
     #[command(after_help = "Example:\n  reflexctl leads list --state queued --team ortho-1")]
     List(List),
@@ -106,6 +108,7 @@ impl Leads {
     pub(crate) async fn run(self, output: &Output) -> anyhow::Result<()> {
         let outcome = match &self.command {
             LeadsCommand::Capture(capture) => capture.run(&self.connection, output).await,
+            LeadsCommand::Import(import) => import.run(&self.connection, output).await,
             LeadsCommand::List(list) => self.list(list, output).await,
             LeadsCommand::Watch(watch) => watch.run(&self.connection, output).await,
             LeadsCommand::Show { lead } => self.show(lead, output).await,
