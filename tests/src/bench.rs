@@ -9,6 +9,7 @@ mod chain;
 mod collector;
 mod floor;
 mod ground;
+mod import;
 mod lead_capture;
 mod load;
 mod measured;
@@ -30,6 +31,7 @@ use reflex_runtime::telemetry::{self, TelemetryConfig};
 use self::{
     chain::{CaptureToNotified, ChainSaturated},
     ground::Ground,
+    import::Import,
     lead_capture::{LeadCapture, LeadRouted},
     middleware::Middleware,
     relay::RelayDrain,
@@ -58,6 +60,8 @@ pub enum Goal {
     ChainSaturated,
     /// Facts carried from the outbox to the streams a second.
     Relay,
+    /// Rows of a CSV file previewed and imported a second, beside COPY.
+    Import,
     /// Calls a second through everything that surrounds a handler.
     Middleware,
     /// Transactions a second under row security.
@@ -160,6 +164,7 @@ impl Goal {
             }
             Self::ChainSaturated => play(ground, ChainSaturated::start(ground).await?, targets, pace).await,
             Self::Relay => play(ground, RelayDrain::start(ground).await?, targets, pace).await,
+            Self::Import => play(ground, Import::start(ground).await?, targets, pace).await,
             Self::Middleware => play(ground, Middleware::start(ground).await?, targets, pace).await,
             Self::Rls => play(ground, RowSecurity::new(ground)?, targets, pace).await,
             Self::Rules | Self::RulesJson => {
@@ -199,6 +204,7 @@ impl Goal {
             ],
             Self::ChainSaturated => &[target!("chain_saturated", Rate AtLeast 0.6, best 1.5)],
             Self::Relay => &[target!("relay", Rate AtLeast 0.7, best 1.0)],
+            Self::Import => &[target!("import", Rate AtLeast 0.2, best 0.4)],
             Self::Middleware => &[
                 target!("middleware", Rate AtLeast 0.7, best 0.85),
                 target!("middleware_p99", P99 AtMost 1.5, best 1.5),
