@@ -19,6 +19,7 @@ mod leads_from_a_file;
 mod no_tenant_no_rows;
 mod notifications_respect_the_limit;
 mod permissions;
+mod setup_is_exported;
 mod tenants_are_apart;
 mod webhook_channel;
 mod wecom_channel;

@@ -22,8 +22,9 @@ use crate::connection::Connection;
 use crate::failure;
 
 pub use diff::FieldChange;
+pub(crate) use diff::json;
 use references::references;
-use stored::Stored;
+pub(crate) use stored::Stored;
 
 /// What has to be done for a bundle.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use reflex_tenancy::TenantId;
 
 use crate::commands::{
-    apply, calendar, claims, dead_letters, expr, follow_ups, inbox, keys, leads, members, messages, routing,
+    apply, calendar, claims, dead_letters, export, expr, follow_ups, inbox, keys, leads, members, messages, routing,
 };
 
 /// Reflex from the command line: set up tenants, take leads in, see who got them and why, and who was told.
@@ -65,6 +65,7 @@ pub(crate) enum Language {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Apply(apply::Apply),
+    Export(export::Export),
     Leads(leads::Leads),
     Routing(routing::Routing),
     Claim(claims::Claim),

@@ -4,6 +4,7 @@ pub(crate) mod apply;
 pub(crate) mod calendar;
 pub(crate) mod claims;
 pub(crate) mod dead_letters;
+pub(crate) mod export;
 pub(crate) mod expr;
 pub(crate) mod follow_ups;
 pub(crate) mod inbox;
@@ -35,6 +36,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     let output = Output { format, zone };
     match cli.command {
         Command::Apply(command) => command.run(&output).await,
+        Command::Export(command) => command.run(&output).await,
         Command::Leads(command) => command.run(&output).await,
         Command::Routing(command) => command.run(&output).await,
         Command::Claim(command) => command.run(&output).await,

@@ -1,11 +1,13 @@
 //! `reflexctl`: Reflex from the command line, and bundles for whoever sets up a tenant by program.
 //!
-//! [`bundle`] reads YAML, [`connection`] finds the services, [`apply`] compares and puts, [`run`] takes a command line:
+//! [`bundle`] reads YAML, [`connection`] finds the services, [`apply`] compares and puts, [`export`] reads
+//! a set-up back, [`run`] takes a command line:
 //! `cli` says what can be typed, `commands` does it, `output` prints, `failure` explains.
 
 pub mod apply;
 pub mod bundle;
 pub mod connection;
+pub mod export;
 
 mod cli;
 mod commands;

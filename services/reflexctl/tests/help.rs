@@ -20,6 +20,7 @@ fn reflexctl(arguments: &[&str]) -> Output {
 /// Every command that does something.
 const COMMANDS: &[&[&str]] = &[
     &["apply"],
+    &["export"],
     &["leads", "capture"],
     &["leads", "import"],
     &["leads", "list"],

@@ -77,7 +77,7 @@ pub(super) fn differences(kind: Kind, stored: &DynamicMessage, wanted: &DynamicM
 }
 
 /// Returns the resource as JSON under the proto's own field names, defaults left out.
-pub(super) fn json(message: &DynamicMessage) -> Value {
+pub(crate) fn json(message: &DynamicMessage) -> Value {
     let options = SerializeOptions::new()
         .use_proto_field_name(true)
         .stringify_64_bit_integers(false);

@@ -14,13 +14,13 @@ const PAGE_SIZE: i32 = 500;
 
 /// Everything stored of some kinds.
 #[derive(Debug, Default)]
-pub(super) struct Stored {
+pub(crate) struct Stored {
     by_kind: BTreeMap<Kind, BTreeMap<String, DynamicMessage>>,
 }
 
 impl Stored {
     /// Reads every resource of these kinds.
-    pub(super) async fn read(connection: &Connection, kinds: &BTreeSet<Kind>) -> Result<Self, Status> {
+    pub(crate) async fn read(connection: &Connection, kinds: &BTreeSet<Kind>) -> Result<Self, Status> {
         let mut by_kind = BTreeMap::new();
         for &kind in kinds {
             let resources = read_kind(connection, kind).await?;
@@ -40,7 +40,12 @@ impl Stored {
         resources.is_some_and(|resources| resources.contains_key(label))
     }
 
-    /// Returns what is stored of a kind, by name.
+    /// Returns the resources of a kind, by name.
+    pub(crate) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &DynamicMessage> {
+        self.by_kind.get(&kind).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// Returns the names of what is stored of a kind.
     pub(super) fn labels(&self, kind: Kind) -> impl Iterator<Item = &String> {
         self.by_kind.get(&kind).into_iter().flat_map(BTreeMap::keys)
     }
