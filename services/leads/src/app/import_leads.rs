@@ -128,15 +128,15 @@ impl LeadImport {
         if self.told.done {
             return Ok(None);
         }
-        let batch = match self.read.take() {
+        let mut batch = match self.read.take() {
             Some(batch) => batch?,
             None => self.reader.read_batch().await?,
         };
         if batch.is_last {
-            self.writer.write(&batch).await?;
+            self.writer.write(&mut batch).await?;
         } else {
             // The commit's time is spent on reading.
-            let (written, following) = tokio::join!(self.writer.write(&batch), self.reader.read_batch());
+            let (written, following) = tokio::join!(self.writer.write(&mut batch), self.reader.read_batch());
             written?;
             self.read = Some(following);
         }
@@ -161,7 +161,7 @@ impl LeadImport {
 }
 
 impl Writer {
-    async fn write(&mut self, batch: &Batch) -> Result<(), Error> {
+    async fn write(&mut self, batch: &mut Batch) -> Result<(), Error> {
         match self {
             Self::Preview(preview) => {
                 for row in &batch.leads {
@@ -185,16 +185,13 @@ impl Writer {
 }
 
 impl Store {
-    async fn write(&mut self, batch: &Batch) -> Result<(), Error> {
+    async fn write(&mut self, batch: &mut Batch) -> Result<(), Error> {
         // What an earlier call has done.
         if count(batch.rows_done) <= self.progress.row_count && (self.progress.is_complete || !batch.is_last) {
             return Ok(());
         }
-        let rows: Vec<NewRow> = batch
-            .leads
-            .iter()
-            .map(|row| self.new_row(row.number, row.lead.clone()))
-            .collect();
+        let leads = std::mem::take(&mut batch.leads).into_iter();
+        let rows: Vec<NewRow> = leads.map(|row| self.new_row(row.number, row.lead)).collect();
         self.progress = retried(|| self.write_once(&rows, batch)).await?;
         // As after a capture, the relay is woken by routing.
         self.app.intake.wake(&self.tenant);

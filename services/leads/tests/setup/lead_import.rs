@@ -287,6 +287,10 @@ async fn bad_requests_are_told_apart() {
     let header = import(&mut admin, IMPORT, "公司\n").await;
     // The empty file and the other header left nothing under the id.
     assert_eq!(counts(&header.unwrap()), (0, 0, 0));
+    let again = import(&mut admin, IMPORT, "公司\n").await;
+    assert_eq!(counts(&again.unwrap()), (0, 0, 0));
+    let longer = import(&mut admin, IMPORT, "公司\n甲\n").await;
+    assert_refused(longer, WRONG_STATE, "began with another file");
     assert_eq!(stored(&leads, HUADONG).await, 0);
 }
 

@@ -72,7 +72,8 @@ impl Reader {
     /// # Errors
     /// [`Error::WrongState`] for other settings than those of an earlier call.
     pub(super) fn new(file: LeadFile, pieces: Pieces, earlier: Option<Progress>) -> Result<Self, Error> {
-        let begins = earlier.as_ref().is_none_or(|earlier| earlier.row_count == 0);
+        let is_new = |earlier: &Progress| earlier.row_count == 0 && !earlier.is_complete;
+        let begins = earlier.as_ref().is_none_or(is_new);
         let mut reader = Self {
             file,
             pieces,
