@@ -2,6 +2,7 @@
 //! so that two exports differ only where the set-up does.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use prost_reflect::{DynamicMessage, ReflectMessage as _};
 use reflex_calendar::CalendarSpec;
@@ -135,7 +136,7 @@ impl Export {
         for document in &self.documents {
             text += "---\n";
             if let Some(remark) = &document.remark {
-                text += &format!("# {remark}\n");
+                let _ = writeln!(text, "# {remark}");
             }
             text += &document.to_yaml()?;
         }

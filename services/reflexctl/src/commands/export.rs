@@ -40,7 +40,7 @@ impl Export {
         let tenant = tenant.context("whose set-up? give --tenant, as the bundle names it")?;
         let exported = export(&self.connection.connect()?, &tenant).await?;
         let Some(folder) = &self.dir else {
-            return self.print(&exported, output);
+            return show(&exported, output);
         };
         let file = folder.join(format!("{tenant}.yaml"));
         let unwritable = || format!("{} cannot be written", file.display());
@@ -52,13 +52,13 @@ impl Export {
         eprintln!("{} resources in {}", exported.documents.len(), file.display());
         Ok(())
     }
+}
 
-    fn print(&self, exported: &Exported, output: &Output) -> anyhow::Result<()> {
-        if output.format == Format::Table {
-            return Ok(print(&exported.to_yaml()?)?);
-        }
-        let resources: Vec<_> = exported.documents.iter().map(Document::to_json).collect();
-        let object = json!({ "tenant": exported.tenant.as_str(), "resources": resources });
-        Ok(output.object(&object, String::new)?)
+fn show(exported: &Exported, output: &Output) -> anyhow::Result<()> {
+    if output.format == Format::Table {
+        return Ok(print(&exported.to_yaml()?)?);
     }
+    let resources: Vec<_> = exported.documents.iter().map(Document::to_json).collect();
+    let object = json!({ "tenant": exported.tenant.as_str(), "resources": resources });
+    Ok(output.object(&object, String::new)?)
 }
