@@ -54,6 +54,11 @@ const FILLERS: &[(&str, &str)] = &[
         "insert into shard_members values ('x', gen_random_uuid(), now())",
     ),
     ("outbox_pending", "insert into outbox_pending values (1, 'huadong')"),
+    (
+        "lead_imports",
+        "insert into lead_imports (tenant_id, import_id, row_count, digest, stored_count, existed_count, create_time, update_time)
+         values ('huadong', gen_random_uuid(), 0, '', 0, 0, now(), now())",
+    ),
     ("reroute_requests", "insert into reroute_requests (tenant_id, shard, trigger) values ('huadong', 0, 'x')"),
     (
         "request_ids",

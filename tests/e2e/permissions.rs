@@ -24,8 +24,8 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 54),
-    (Role::Manager, 49),
+    (Role::Admin, 55),
+    (Role::Manager, 50),
     (Role::Sales, 30),
     (Role::Integration, 7),
     (Role::Viewer, 23),
