@@ -218,6 +218,33 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         r#"{"policy": {"entries": [{"territory": "<territory>", "product": "<product>", "team": "<team>"}]}}"#,
         UNKNOWN,
     ),
+    (
+        "leads.v1.RoutingService/CheckRoutingPolicy",
+        r#"{"policy": {"entries": [{"territory": "<territory>", "product": "<product>", "team": "<team>"}]}}"#,
+        Nothing,
+    ),
+    (
+        "leads.v1.RoutingService/CheckRoutingPolicy",
+        r#"{"version": 1}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.RoutingService/ActivateRoutingPolicy",
+        r#"{"version": 1}"#,
+        MISSING,
+    ),
+    ("leads.v1.RoutingService/ListRoutingPolicies", "{}", Nothing),
+    ("leads.v1.RoutingService/ListRoutingPolicyActivations", "{}", Nothing),
+    (
+        "leads.v1.RoutingService/ExportRoutingTable",
+        r#"{"version": 1}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.RoutingService/ImportRoutingTable",
+        r#"{"csv": "dGVycml0b3J5LHByb2R1Y3Qsd2hlbix0ZWFtLHNraWxscwo=", "baseVersion": 1}"#,
+        MISSING,
+    ),
     ("leads.v1.RoutingService/GetRoutingPolicy", "{}", MISSING),
     ("leads.v1.RoutingService/GetRoutingPolicy", r#"{"version": 1}"#, MISSING),
     (

@@ -251,6 +251,7 @@ pub async fn set_up(wire: Wire, members: &[&str], capacity: i32) {
         .put_routing_policy(PutRoutingPolicyRequest {
             policy: Some(policy),
             request_id,
+            ..PutRoutingPolicyRequest::default()
         })
         .await
         .expect("a policy");

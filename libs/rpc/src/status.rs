@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 use tracing::error;
 
-pub use tonic_types::FieldViolation;
+pub use tonic_types::{FieldViolation, PreconditionViolation};
 pub use violations::Violations;
 
 mod violations;
@@ -17,8 +17,10 @@ mod violations;
 const DOMAIN: &str = "reflex";
 /// What the enum's names begin with, and the wire's do not.
 const PREFIX: &str = "REASON_";
-/// More of them would not fit into the headers of an answer.
+/// More of them would not fit into the headers of an answer ...
 const MAX_VIOLATIONS: usize = 20;
+/// ... nor longer texts: clients take 16 KiB of headers, and details grow by a third on the wire.
+const MAX_VIOLATION_BYTES: usize = 6_000;
 /// Longest text of a caller that is sent back, in characters.
 const MAX_ECHO: usize = 200;
 
@@ -29,7 +31,7 @@ pub fn invalid(mut violations: Vec<FieldViolation>) -> Status {
         [only] => format!("{}: {}", only.field, only.description),
         _ => format!("{} fields are not valid", violations.len()),
     };
-    violations.truncate(MAX_VIOLATIONS);
+    keep_fitting(&mut violations, |it| it.field.len() + it.description.len());
     let mut details = ErrorDetails::new();
     details.set_bad_request(violations);
     with_reason(Code::InvalidArgument, message, Reason::InvalidField, details)
@@ -73,6 +75,19 @@ pub fn request_id_reused() -> Status {
 #[must_use]
 pub fn wrong_state(description: impl Into<String>) -> Status {
     plain(Code::FailedPrecondition, description, Reason::WrongState)
+}
+
+/// `FAILED_PRECONDITION`: all this has to be otherwise before the action is possible.
+#[must_use]
+pub fn unmet(mut violations: Vec<PreconditionViolation>) -> Status {
+    let message = match violations.as_slice() {
+        [only] => format!("{}: {}", only.subject, only.description),
+        _ => format!("{} things stand in the way", violations.len()),
+    };
+    keep_fitting(&mut violations, |it| it.subject.len() + it.description.len());
+    let mut details = ErrorDetails::new();
+    details.set_precondition_failure(violations);
+    with_reason(Code::FailedPrecondition, message, Reason::WrongState, details)
 }
 
 /// ABORTED: the etag or fencing token is stale, somebody was faster.
@@ -215,6 +230,17 @@ fn failure(
     Status::with_error_details(code, message, details)
 }
 
+/// Keeps the first of what is told, as much as an answer can carry, and at least one.
+fn keep_fitting<T>(violations: &mut Vec<T>, bytes_of: impl Fn(&T) -> usize) {
+    let mut bytes = 0;
+    let fits = |violation: &&T| {
+        bytes += bytes_of(violation);
+        bytes <= MAX_VIOLATION_BYTES
+    };
+    let fitting = violations.iter().take(MAX_VIOLATIONS).take_while(fits).count();
+    violations.truncate(fitting.max(1));
+}
+
 /// Returns a text of the caller, cut to what is worth sending back.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(MAX_ECHO) {
@@ -241,6 +267,11 @@ mod tests {
             (already_exists("leads/1"), Code::AlreadyExists, Reason::AlreadyExists),
             (request_id_reused(), Code::AlreadyExists, Reason::RequestIdReused),
             (wrong_state("is closed"), Code::FailedPrecondition, Reason::WrongState),
+            (
+                unmet(vec![PreconditionViolation::new("UNKNOWN_TEAM", "a", "b")]),
+                Code::FailedPrecondition,
+                Reason::WrongState,
+            ),
             (stale("was claimed"), Code::Aborted, Reason::Stale),
             (denied("leads.read"), Code::PermissionDenied, Reason::PermissionDenied),
             (tenant_denied("not yours"), Code::PermissionDenied, Reason::TenantDenied),
@@ -280,6 +311,14 @@ mod tests {
             status.get_details_bad_request().unwrap().field_violations.len(),
             MAX_VIOLATIONS
         );
+        let long = || "线".repeat(500);
+        let violations = (0..20).map(|_| FieldViolation::new("f", long())).collect();
+        let status = invalid(violations);
+        assert_eq!(status.get_details_bad_request().unwrap().field_violations.len(), 3);
+        let violations = (0..20).map(|_| PreconditionViolation::new("T", "f", long())).collect();
+        let status = unmet(violations);
+        assert_eq!(status.message(), "20 things stand in the way");
+        assert_eq!(status.get_details_precondition_failure().unwrap().violations.len(), 3);
         let status = not_found("线".repeat(1 << 20));
         assert!(status.details().len() < 2_000 && status.message().len() < 1_000);
     }

@@ -1,7 +1,9 @@
 //! Use cases, one file each; they own the transactions.
 
+pub(crate) mod activate_routing_policy;
 pub(crate) mod capture_lead;
 pub(crate) mod change_setup;
+pub(crate) mod check_routing_policy;
 pub(crate) mod claim_lead;
 pub(crate) mod close_lead;
 pub(crate) mod explain_assignment;
@@ -10,8 +12,10 @@ pub(crate) mod fire_timers;
 pub(crate) mod get_lead;
 pub(crate) mod import_leads;
 pub(crate) mod import_members;
+pub(crate) mod import_routing_table;
 pub(crate) mod intake;
 pub(crate) mod list_directory;
+pub(crate) mod list_routing_policies;
 pub(crate) mod paging;
 pub(crate) mod past;
 pub(crate) mod publish_form;

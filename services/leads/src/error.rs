@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reflex_pg::{AsConflict, DbError, batcher::BatchError, requests::ClaimError};
-use reflex_rpc::status::{self, FieldViolation};
+use reflex_rpc::status::{self, FieldViolation, PreconditionViolation};
 use tonic::Status;
 
 use crate::domain::violation::Violation;
@@ -23,6 +23,9 @@ pub enum Error {
     /// The resource's state forbids the action.
     #[error("{0}")]
     WrongState(String),
+    /// All this has to be otherwise first.
+    #[error("{} things stand in the way", .0.len())]
+    Obstacles(Vec<Obstacle>),
     /// Somebody was faster.
     #[error("{0}")]
     Stale(String),
@@ -41,6 +44,15 @@ pub enum Error {
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] DbError),
+}
+
+/// Something that has to be otherwise before an action is possible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// Its stable code.
+    pub code: &'static str,
+    /// What and why.
+    pub violation: Violation,
 }
 
 impl Error {
@@ -113,6 +125,14 @@ impl From<Error> for Status {
             Error::NotFound(resource) => status::not_found(resource),
             Error::AlreadyExists(resource) => status::already_exists(resource),
             Error::WrongState(description) => status::wrong_state(description),
+            Error::Obstacles(obstacles) => status::unmet(
+                obstacles
+                    .into_iter()
+                    .map(|Obstacle { code, violation }| {
+                        PreconditionViolation::new(code, violation.field, violation.description)
+                    })
+                    .collect(),
+            ),
             Error::Stale(description) => status::stale(description),
             Error::Denied(permission) => status::denied(permission),
             Error::RequestIdReused => status::request_id_reused(),

@@ -99,54 +99,13 @@ impl Bundle {
         tenant: Option<&TenantId>,
         variables: &Variables,
     ) -> Result<Self, BundleError> {
-        let wrong = |line, problem| BundleError::Document {
-            file: file.to_owned(),
-            line,
-            problem,
-        };
-        let text = variables::substitute(text, variables).map_err(|(line, name)| {
-            let problem = format!("${{{name}}} has no value; give one with --set {name}=VALUE");
-            wrong(line, problem)
-        })?;
-        let mut named: Option<TenantId> = None;
-        let mut resources = Vec::new();
-        for (start, text) in documents(&text) {
-            let syntax = |error: &serde_norway::Error| {
-                let line = error.location().map_or(1, |location| location.line());
-                wrong(start + line - 1, without_position(error))
-            };
-            let Some(head) = document::read_head(text).map_err(|error| syntax(&error))? else {
-                continue;
-            };
-            let first = start + first_line(text);
-            if let Some(text) = head.tenant {
-                let id: TenantId = text
-                    .parse()
-                    .map_err(|error| wrong(first, format!("tenant {text:?}: {error}")))?;
-                if let Some(other) = named.as_ref().filter(|other| **other != id) {
-                    return Err(wrong(first, format!("tenant {id}, but it is {other} so far")));
-                }
-                named = Some(id);
-            }
-            let Some(name) = head.kind else {
-                if head.fields.is_empty() {
-                    continue;
-                }
-                return Err(wrong(first, format!("kind is missing; {}", known_kinds())));
-            };
-            let kind = Kind::named(&name)
-                .ok_or_else(|| wrong(first, format!("kind {name:?} is unknown; {}", known_kinds())))?;
-            let message = document::read_body(kind, text).map_err(|error| syntax(&error))?;
-            let resource = Resource {
-                kind,
-                message,
-                origin: format!("{file}:{first}"),
-            };
-            resource.check_name().map_err(|problem| wrong(first, problem))?;
-            resources.push(resource);
-        }
+        let (named, resources) = read(file, text, variables)?;
         let tenant = named.as_ref().or(tenant).cloned();
-        let tenant = tenant.ok_or_else(|| wrong(1, "no document says tenant, and none was given".to_owned()))?;
+        let tenant = tenant.ok_or_else(|| BundleError::Document {
+            file: file.to_owned(),
+            line: 1,
+            problem: "no document says tenant, and none was given".to_owned(),
+        })?;
         let bundle = Self { tenant, resources };
         bundle.refuse_doubles()?;
         Ok(bundle)
@@ -171,6 +130,61 @@ impl Bundle {
         }
         Ok(())
     }
+}
+
+/// Reads the documents of a file, and the tenant if it names one.
+pub(crate) fn read(
+    file: &str,
+    text: &str,
+    variables: &Variables,
+) -> Result<(Option<TenantId>, Vec<Resource>), BundleError> {
+    let wrong = |line, problem| BundleError::Document {
+        file: file.to_owned(),
+        line,
+        problem,
+    };
+    let text = variables::substitute(text, variables).map_err(|(line, name)| {
+        let problem = format!("${{{name}}} has no value; give one with --set {name}=VALUE");
+        wrong(line, problem)
+    })?;
+    let mut named: Option<TenantId> = None;
+    let mut resources = Vec::new();
+    for (start, text) in documents(&text) {
+        let syntax = |error: &serde_norway::Error| {
+            let line = error.location().map_or(1, |location| location.line());
+            wrong(start + line - 1, without_position(error))
+        };
+        let Some(head) = document::read_head(text).map_err(|error| syntax(&error))? else {
+            continue;
+        };
+        let first = start + first_line(text);
+        if let Some(text) = head.tenant {
+            let id: TenantId = text
+                .parse()
+                .map_err(|error| wrong(first, format!("tenant {text:?}: {error}")))?;
+            if let Some(other) = named.as_ref().filter(|other| **other != id) {
+                return Err(wrong(first, format!("tenant {id}, but it is {other} so far")));
+            }
+            named = Some(id);
+        }
+        let Some(name) = head.kind else {
+            if head.fields.is_empty() {
+                continue;
+            }
+            return Err(wrong(first, format!("kind is missing; {}", known_kinds())));
+        };
+        let kind =
+            Kind::named(&name).ok_or_else(|| wrong(first, format!("kind {name:?} is unknown; {}", known_kinds())))?;
+        let message = document::read_body(kind, text).map_err(|error| syntax(&error))?;
+        let resource = Resource {
+            kind,
+            message,
+            origin: format!("{file}:{first}"),
+        };
+        resource.check_name().map_err(|problem| wrong(first, problem))?;
+        resources.push(resource);
+    }
+    Ok((named, resources))
 }
 
 impl Resource {

@@ -62,16 +62,26 @@ pub(crate) enum Language {
     En,
 }
 
+impl Language {
+    /// Returns the text of this language.
+    pub(crate) fn pick<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
+        match self {
+            Self::Zh => zh,
+            Self::En => en,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Apply(apply::Apply),
     Export(export::Export),
     Leads(leads::Leads),
-    Routing(routing::Routing),
     Claim(claims::Claim),
     Release(claims::Release),
     Followup(follow_ups::FollowUps),
     Members(members::Members),
+    Routing(routing::Routing),
     Inbox(inbox::Inbox),
     Messages(messages::Messages),
     Dlq(dead_letters::DeadLetters),

@@ -16,11 +16,12 @@ pub(crate) fn sentence(status: &Status) -> String {
         "" => format!("the server answered {:?}", status.code()),
         message => message.to_owned(),
     };
-    let violations: Vec<String> = details
-        .bad_request()
-        .into_iter()
-        .flat_map(|request| &request.field_violations)
-        .map(|violation| format!("{}: {}", violation.field, violation.description))
+    let of_request = details.bad_request().into_iter().flat_map(|it| &it.field_violations);
+    let of_request = of_request.map(|it| format!("{}: {}", it.field, it.description));
+    let of_state = details.precondition_failure().into_iter().flat_map(|it| &it.violations);
+    let of_state = of_state.map(|it| format!("{}: {}", it.subject, it.description));
+    let violations: Vec<String> = of_request
+        .chain(of_state)
         .filter(|violation| !text.contains(violation))
         .collect();
     if !violations.is_empty() {
@@ -86,6 +87,13 @@ mod tests {
         assert_eq!(
             sentence(&status),
             "the request is malformed: member.name: must not be empty; member.role: is required (INVALID_FIELD)"
+        );
+        let details =
+            ErrorDetails::with_precondition_failure_violation("UNKNOWN_TEAM", "policy.default_team", "is unknown");
+        let status = Status::with_error_details(Code::FailedPrecondition, "1 thing stands in the way", details);
+        assert_eq!(
+            sentence(&status),
+            "1 thing stands in the way: policy.default_team: is unknown (FailedPrecondition)"
         );
         assert_eq!(sentence(&Status::not_found("no such lead")), "no such lead (NotFound)");
         assert_eq!(

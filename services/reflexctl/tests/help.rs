@@ -27,11 +27,22 @@ const COMMANDS: &[&[&str]] = &[
     &["leads", "watch"],
     &["leads", "show"],
     &["leads", "explain"],
+    &["leads", "why-not"],
     &["claim"],
     &["release"],
     &["followup", "record"],
     &["followup", "list"],
     &["members", "list"],
+    &["routing", "versions"],
+    &["routing", "activations"],
+    &["routing", "show"],
+    &["routing", "diff"],
+    &["routing", "check"],
+    &["routing", "put"],
+    &["routing", "activate"],
+    &["routing", "simulate"],
+    &["routing", "table", "export"],
+    &["routing", "table", "import"],
     &["inbox", "list"],
     &["inbox", "watch"],
     &["inbox", "read"],
@@ -68,12 +79,14 @@ fn every_command_has_help_with_an_example() {
 #[test]
 fn the_commands_are_all_there_are() {
     let mut found = Vec::new();
-    for top in subcommands(&[]) {
-        let below = subcommands(&[&top]);
-        found.extend(below.iter().map(|name| format!("{top} {name}")));
+    let mut open: Vec<Vec<String>> = subcommands(&[]).into_iter().map(|top| vec![top]).collect();
+    while let Some(path) = open.pop() {
+        let words: Vec<&str> = path.iter().map(String::as_str).collect();
+        let below = subcommands(&words);
         if below.is_empty() {
-            found.push(top);
+            found.push(path.join(" "));
         }
+        open.extend(below.into_iter().map(|name| [path.clone(), vec![name]].concat()));
     }
     let mut known: Vec<String> = COMMANDS.iter().map(|command| command.join(" ")).collect();
     known.sort();

@@ -25,13 +25,14 @@ use super::{
     App,
     list_directory::resource,
     past::{Moment, Past, Reading},
+    put_routing_policy::refusal_of_request,
 };
 use crate::{
     convert,
     domain::{
         ids::CalendarId,
         ladder::{Ladder, Ladders},
-        routing::{Policy, PolicySpec},
+        routing::{Finding, Policy, PolicySpec, Problem},
     },
     error::Error,
     setup::Setup,
@@ -72,7 +73,7 @@ impl App {
     /// Checks what shall be rehearsed.
     ///
     /// # Errors
-    /// [`Error::Violations`], [`Error::WrongState`] for what the policy names and does not exist, [`Error::NotFound`] for an
+    /// [`Error::Violations`], [`Error::Obstacles`] for what the policy names and does not exist, [`Error::NotFound`] for an
     /// unknown version.
     pub(crate) async fn check_rehearsal(
         &self,
@@ -253,12 +254,13 @@ async fn rehearsed(
         }
     };
     if let Some((version, spec)) = policy {
-        let unknown = spec.unknown_references(&setup.directory);
-        if !unknown.is_empty() {
-            return Err(Error::WrongState(format!(
-                "the policy names what does not exist: {}",
-                unknown.join(", ")
-            )));
+        // Whatever could be a draft can be rehearsed, as long as everything it names is there.
+        let mut refused = spec.flaws();
+        refused.retain(|flaw| matches!(flaw.problem, Problem::Mistake(_)));
+        refused.extend(spec.strays(&setup.directory));
+        if !refused.is_empty() {
+            let refused: Vec<&Finding> = refused.iter().collect();
+            return Err(refusal_of_request(&refused, &spec, &setup.directory));
         }
         setup.policy = Some(Arc::new(Policy::new(version, spec)));
     }

@@ -1,16 +1,24 @@
 //! Routing policies and escalation ladders.
 
-use reflex_proto::leads::v1::{self as pb, ladder, routing_policy};
+use reflex_expr::Lang;
+use reflex_proto::leads::v1::{
+    self as pb, ladder, routing_policy, routing_policy_finding::Code, routing_policy_version::State,
+};
 
 use super::directory::optional;
 use crate::{
-    convert::{duration, duration_message},
+    convert::{duration, duration_message, timestamp},
     domain::{
+        directory::Directory,
         ladder::{Audience, Ladder, RawLadder, RawStep, Step},
-        routing::{Entry, PolicySpec, RawEntry, RawPolicy},
+        routing::{Entry, Finding, PolicySpec, RawEntry, RawPolicy},
         violation::Violation,
     },
+    store::policies::{ActivationRow, VersionRow},
 };
+
+/// Findings that an answer has at most.
+const MOST_FINDINGS: usize = 200;
 
 const AUDIENCES: [(ladder::Audience, Audience); 3] = [
     (ladder::Audience::Owner, Audience::Owner),
@@ -55,6 +63,63 @@ pub(crate) fn policy(version: i32, spec: &PolicySpec) -> pb::RoutingPolicy {
         claim_within: Some(duration_message(spec.claim_within)),
         claim_wall_clock: spec.claim_wall_clock,
         reassign_unclaimed: spec.reassign_unclaimed,
+    }
+}
+
+/// Converts what speaks against a policy to messages, and counts it.
+pub(crate) fn findings(
+    findings: &[Finding],
+    spec: &PolicySpec,
+    directory: &Directory,
+) -> (Vec<pb::RoutingPolicyFinding>, i32) {
+    let message = |finding: &Finding| {
+        let code = Code::from_str_name(&format!("CODE_{}", finding.code())).unwrap_or_default();
+        pb::RoutingPolicyFinding {
+            code: code.into(),
+            refuses: finding.problem.refuses(),
+            number: finding.place.map_or(0, |place| count(place + 1)),
+            entry_count: count(finding.entries),
+            cell: finding.cell(spec, directory, Lang::Zh),
+            field: finding.field(),
+            zh: finding.text(spec, directory, Lang::Zh),
+            en: finding.text(spec, directory, Lang::En),
+        }
+    };
+    let messages = findings.iter().take(MOST_FINDINGS).map(message).collect();
+    (messages, count(findings.len()))
+}
+
+fn count(number: usize) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// Converts what is known of a version to its message.
+pub(crate) fn version(row: &VersionRow) -> pb::RoutingPolicyVersion {
+    let state = match (row.active, row.activation_count) {
+        (true, _) => State::Active,
+        (false, 0) => State::Draft,
+        (false, _) => State::Retired,
+    };
+    pb::RoutingPolicyVersion {
+        version: row.version,
+        state: state.into(),
+        create_time: Some(timestamp(row.create_time.to_jiff())),
+        author: row.author.clone().unwrap_or_default(),
+        note: row.note.clone(),
+        entry_count: row.entry_count,
+        activate_time: row.activate_time.map(|at| timestamp(at.to_jiff())),
+        activation_count: row.activation_count,
+    }
+}
+
+/// Converts an activation to its message.
+pub(crate) fn activation(row: &ActivationRow) -> pb::RoutingPolicyActivation {
+    pb::RoutingPolicyActivation {
+        version: row.version,
+        previous_version: row.previous_version.unwrap_or_default(),
+        activate_time: Some(timestamp(row.activate_time.to_jiff())),
+        actor: row.actor.clone().unwrap_or_default(),
+        note: row.note.clone(),
     }
 }
 

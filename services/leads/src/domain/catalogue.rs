@@ -119,6 +119,19 @@ impl<Id: ResourceId> Catalogue<Id> {
         }
     }
 
+    /// Returns everything that has exactly this id, name or alias; nothing inside of the text counts.
+    #[must_use]
+    pub fn called(&self, text: &str) -> Vec<Id> {
+        let by_id = Id::from_id(&fold(text)).ok().filter(|id| self.nodes.contains_key(id));
+        let mut found: Vec<Id> = by_id
+            .into_iter()
+            .chain(self.names.bearing(text).iter().cloned())
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
     /// Checks that `node` may be stored beside the others.
     ///
     /// # Errors

@@ -69,6 +69,11 @@ impl Directory {
         self.teams.get(id)
     }
 
+    /// Iterates over all teams, in no order.
+    pub fn teams(&self) -> impl Iterator<Item = &Team> {
+        self.teams.values()
+    }
+
     /// Iterates over the members of a team itself, not of those below it, by id.
     pub fn members_of(&self, team: &TeamId) -> impl Iterator<Item = &Member> {
         self.rosters

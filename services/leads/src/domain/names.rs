@@ -137,6 +137,12 @@ impl<Id: ResourceId> Names<Id> {
         }
     }
 
+    /// Returns everything that bears exactly this name.
+    #[must_use]
+    pub fn bearing(&self, name: &str) -> &[Id] {
+        self.bearers_of(&fold(name)).unwrap_or_default()
+    }
+
     fn bearers_of(&self, text: &str) -> Option<&[Id]> {
         let group = self.by_first_character.get(&text.chars().next()?)?;
         group

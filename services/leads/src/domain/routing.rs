@@ -4,18 +4,20 @@
 mod activation;
 mod conditions;
 mod fields;
+mod table;
 
-pub use activation::nobody_takes;
+pub use activation::{Finding, Problem, Surroundings};
 pub(super) use conditions::shortened;
 pub use conditions::{Conditions, Inquiry};
 pub use fields::Details;
+pub use table::{Table, write_table};
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use reflex_expr::Lang;
 use serde::{Deserialize, Serialize};
 
-use super::directory::Directory;
 use super::distribution::Group;
 use super::ids::{ProductId, TeamId, TerritoryId};
 use super::member::parse_skills;
@@ -30,7 +32,7 @@ pub const LONGEST_TERM: Duration = Duration::from_hours(366 * 24);
 const MAX_ENTRIES: usize = 10_000;
 /// A lead may have to try all of them, in each cell on its way up.
 const MAX_CONDITIONS_PER_CELL: usize = 50;
-/// Each is compared with those of its cell when a policy is put.
+/// Each is compared with those of its cell when a policy is checked.
 const MAX_CONDITIONS: usize = 1000;
 
 /// One cell of the matrix.
@@ -91,7 +93,7 @@ pub struct RawPolicy {
 }
 
 /// A cell of the matrix as it was sent.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RawEntry {
     /// `territories/{territory}` or empty.
     pub territory: String,
@@ -117,23 +119,21 @@ impl RawEntry {
 }
 
 impl PolicySpec {
-    /// Checks a policy by itself. Fields of the violations start with `policy.`.
+    /// Checks the shape of a policy. Whether it can be worked by is told by [`PolicySpec::flaws`], which finds mistakes in
+    /// conditions, and [`PolicySpec::misfits`]. Fields of the violations start with `policy.`.
     ///
     /// # Errors
-    /// Returns everything that is wrong with it.
+    /// Returns everything that is malformed or too much.
     pub fn parse(raw: &RawPolicy) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
         violations.number("policy.entries", raw.entries.len(), 0..=MAX_ENTRIES);
         let mut entries = Vec::with_capacity(raw.entries.len());
-        let mut cells: HashMap<_, Cell> = HashMap::new();
         for (place, entry) in raw.entries.iter().enumerate() {
             let at = |field: &str| format!("policy.entries[{place}].{field}");
             let territory = violations.optional_name(&at("territory"), &entry.territory);
             let product = violations.optional_name(&at("product"), &entry.product);
             let skills = parse_skills(&mut violations, &at("skills"), &entry.skills);
             let when = violations.text(&at("when"), &entry.when, 0..=conditions::MAX_CHARACTERS);
-            let cell = cells.entry((&entry.territory, &entry.product)).or_default();
-            cell.check(place, !when.is_empty(), &mut violations);
             if let Some(team) = violations.name(&at("team"), &entry.team) {
                 entries.push(Entry {
                     territory,
@@ -144,12 +144,14 @@ impl PolicySpec {
                 });
             }
         }
-        check_conditions(&mut violations, raw);
+        count_conditions(&mut violations, raw);
         let default_team = violations.optional_name("policy.default_team", &raw.default_team);
         if raw.claim_within > LONGEST_TERM {
             violations.add("policy.claim_within", "must be at most 366 days");
         }
         if !violations.is_empty() {
+            // Whoever has to come back anyway learns of mistaken conditions, too.
+            add_mistakes(&mut violations, raw);
             return Err(violations.into_vec());
         }
         let claim_within = if raw.claim_within.is_zero() {
@@ -165,80 +167,49 @@ impl PolicySpec {
             reassign_unclaimed: raw.reassign_unclaimed,
         })
     }
+}
 
-    /// Returns the names of what the policy refers to and the directory does not know, in order.
-    #[must_use]
-    pub fn unknown_references(&self, directory: &Directory) -> Vec<String> {
-        let mut unknown = Vec::new();
-        for entry in &self.entries {
-            let territory = entry
-                .territory
-                .as_ref()
-                .filter(|id| directory.territories.find(id).is_none());
-            let product = entry
-                .product
-                .as_ref()
-                .filter(|id| directory.products.find(id).is_none());
-            unknown.extend(territory.map(ToString::to_string));
-            unknown.extend(product.map(ToString::to_string));
+fn count_conditions(violations: &mut Violations, raw: &RawPolicy) {
+    let mut cells: HashMap<_, usize> = HashMap::new();
+    for (place, entry) in raw.entries.iter().enumerate() {
+        if entry.condition().is_none() {
+            continue;
         }
-        let teams = self.entries.iter().map(|entry| &entry.team).chain(&self.default_team);
-        unknown.extend(
-            teams
-                .filter(|id| directory.find_team(id).is_none())
-                .map(ToString::to_string),
-        );
-        unknown.sort_unstable();
-        unknown.dedup();
-        unknown
-    }
-}
-
-/// What stands in one cell of the matrix.
-#[derive(Default)]
-struct Cell {
-    /// Place of the entry without a condition.
-    plain: Option<usize>,
-    conditional: usize,
-}
-
-impl Cell {
-    fn check(&mut self, place: usize, conditional: bool, violations: &mut Violations) {
-        let field = format!("policy.entries[{place}].territory");
-        if conditional {
-            self.conditional += 1;
-            if self.conditional > MAX_CONDITIONS_PER_CELL {
-                let most = MAX_CONDITIONS_PER_CELL;
-                violations.add(
-                    field,
-                    format!("must be one of at most {most} with a condition in the same cell"),
-                );
-            }
-        } else if let Some(first) = self.plain.replace(place) {
-            violations.add(field, format!("is the same cell of the matrix as entries[{first}]"));
+        let in_cell = cells.entry((&entry.territory, &entry.product)).or_default();
+        *in_cell += 1;
+        if *in_cell > MAX_CONDITIONS_PER_CELL {
+            let field = format!("policy.entries[{place}].territory");
+            let most = MAX_CONDITIONS_PER_CELL;
+            violations.add(
+                field,
+                format!("must be one of at most {most} with a condition in the same cell"),
+            );
         }
     }
-}
-
-fn check_conditions(violations: &mut Violations, raw: &RawPolicy) {
-    let count = raw.entries.iter().filter_map(RawEntry::condition).count();
+    let count: usize = cells.values().sum();
     if count > MAX_CONDITIONS {
         violations.add(
             "policy.entries",
             format!("must have at most {MAX_CONDITIONS} conditions, has {count}"),
         );
+    }
+}
+
+fn add_mistakes(violations: &mut Violations, raw: &RawPolicy) {
+    let sources = raw.entries.iter().map(RawEntry::condition);
+    if sources.clone().flatten().count() > MAX_CONDITIONS {
         return;
     }
-    let Some(conditions) = Conditions::compile(raw.entries.iter().map(RawEntry::condition)) else {
+    let Some(conditions) = Conditions::compile(sources) else {
         return;
     };
     for (place, entry) in raw.entries.iter().enumerate() {
         if let Some(error) = conditions.error(place) {
-            let fault = conditions::fault(error, entry.condition().unwrap_or_default());
-            violations.add(format!("policy.entries[{place}].when"), fault);
+            let said = |lang| conditions::fault(error, entry.condition().unwrap_or_default(), lang);
+            let field = format!("policy.entries[{place}].when");
+            violations.add(field, format!("{} / {}", said(Lang::Zh), said(Lang::En)));
         }
     }
-    activation::check_reach(violations, raw, &conditions);
 }
 
 /// A version of a policy, indexed: a look-up costs the depth of the two trees, however many entries there are.

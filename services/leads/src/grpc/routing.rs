@@ -5,10 +5,13 @@ use std::{pin::Pin, sync::Arc};
 use futures_util::{Stream, StreamExt as _, stream};
 
 use reflex_proto::leads::v1::{
+    ActivateRoutingPolicyRequest, ActivateRoutingPolicyResponse, CheckRoutingPolicyRequest, CheckRoutingPolicyResponse,
     ExplainAssignmentRequest, ExplainAssignmentResponse, ExplainWhyNotRequest, ExplainWhyNotResponse,
-    GetRoutingPolicyRequest, GetRoutingPolicyResponse, ListLaddersRequest, ListLaddersResponse, PutLadderRequest,
-    PutLadderResponse, PutRoutingPolicyRequest, PutRoutingPolicyResponse, SimulateRoutingRequest,
-    SimulateRoutingResponse, routing_service_server::RoutingService,
+    ExportRoutingTableRequest, ExportRoutingTableResponse, GetRoutingPolicyRequest, GetRoutingPolicyResponse,
+    ImportRoutingTableRequest, ImportRoutingTableResponse, ListLaddersRequest, ListLaddersResponse,
+    ListRoutingPoliciesRequest, ListRoutingPoliciesResponse, ListRoutingPolicyActivationsRequest,
+    ListRoutingPolicyActivationsResponse, PutLadderRequest, PutLadderResponse, PutRoutingPolicyRequest,
+    PutRoutingPolicyResponse, SimulateRoutingRequest, SimulateRoutingResponse, routing_service_server::RoutingService,
 };
 use reflex_rpc::identity::Caller;
 use tokio::sync::mpsc;
@@ -31,6 +34,26 @@ impl RoutingService for Rpc {
         ))
     }
 
+    async fn check_routing_policy(
+        &self,
+        request: Request<CheckRoutingPolicyRequest>,
+    ) -> Result<Response<CheckRoutingPolicyResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(
+            self.0.check_routing_policy(&caller, &request.into_inner()).await?,
+        ))
+    }
+
+    async fn activate_routing_policy(
+        &self,
+        request: Request<ActivateRoutingPolicyRequest>,
+    ) -> Result<Response<ActivateRoutingPolicyResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(
+            self.0.activate_routing_policy(&caller, &request.into_inner()).await?,
+        ))
+    }
+
     async fn get_routing_policy(
         &self,
         request: Request<GetRoutingPolicyRequest>,
@@ -38,6 +61,48 @@ impl RoutingService for Rpc {
         let caller = Caller::of(&request)?;
         Ok(Response::new(
             self.0.get_routing_policy(&caller, request.into_inner().version).await?,
+        ))
+    }
+
+    async fn list_routing_policies(
+        &self,
+        request: Request<ListRoutingPoliciesRequest>,
+    ) -> Result<Response<ListRoutingPoliciesResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(
+            self.0.list_routing_policies(&caller, &request.into_inner()).await?,
+        ))
+    }
+
+    async fn list_routing_policy_activations(
+        &self,
+        request: Request<ListRoutingPolicyActivationsRequest>,
+    ) -> Result<Response<ListRoutingPolicyActivationsResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(
+            self.0
+                .list_routing_policy_activations(&caller, &request.into_inner())
+                .await?,
+        ))
+    }
+
+    async fn export_routing_table(
+        &self,
+        request: Request<ExportRoutingTableRequest>,
+    ) -> Result<Response<ExportRoutingTableResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(
+            self.0.export_routing_table(&caller, &request.into_inner()).await?,
+        ))
+    }
+
+    async fn import_routing_table(
+        &self,
+        request: Request<ImportRoutingTableRequest>,
+    ) -> Result<Response<ImportRoutingTableResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(
+            self.0.import_routing_table(&caller, &request.into_inner()).await?,
         ))
     }
 

@@ -1,5 +1,7 @@
 //! Rows of members.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use reflex_pg::DbError;
@@ -60,6 +62,16 @@ impl From<Row> for Loaded {
             open_leads: row.open_leads,
         }
     }
+}
+
+/// Returns how many leads each member holds; without those who hold none.
+pub(crate) async fn open_leads(tx: &mut PgConnection, tenant: &TenantId) -> Result<HashMap<MemberId, u32>, DbError> {
+    let rows: Vec<(MemberId, i32)> =
+        sqlx::query_as("select member_id, open_leads from members where tenant_id = $1 and open_leads > 0")
+            .bind(tenant.as_str())
+            .fetch_all(tx)
+            .await?;
+    Ok(rows.into_iter().map(|(id, open)| (id, open.unsigned_abs())).collect())
 }
 
 /// Which members to list, by id.

@@ -27,6 +27,7 @@ async fn conditions_read_every_field_of_a_lead() {
     let put = PutRoutingPolicyRequest {
         policy: Some(policy),
         request_id: request_id(),
+        ..PutRoutingPolicyRequest::default()
     };
     world.routing(Role::Admin).put_routing_policy(put).await.unwrap();
 

@@ -87,6 +87,7 @@ async fn put_policy(world: &World, policy: RoutingPolicy) {
     let put = PutRoutingPolicyRequest {
         policy: Some(policy),
         request_id: request_id(),
+        ..PutRoutingPolicyRequest::default()
     };
     world.routing(Role::Admin).put_routing_policy(put).await.unwrap();
 }

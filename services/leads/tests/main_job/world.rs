@@ -157,6 +157,7 @@ impl World {
         let put = PutRoutingPolicyRequest {
             policy: Some(policy),
             request_id: request_id(),
+            ..PutRoutingPolicyRequest::default()
         };
         self.routing(Role::Admin).put_routing_policy(put).await.unwrap();
     }

@@ -187,7 +187,7 @@ impl Caller {
         };
         let request = PutRoutingPolicyRequest {
             policy: Some(policy),
-            request_id: String::new(),
+            ..PutRoutingPolicyRequest::default()
         };
         self.routing.put_routing_policy(request).await.unwrap();
     }

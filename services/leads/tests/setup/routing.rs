@@ -5,6 +5,7 @@ use reflex_proto::leads::v1::{
     PutProductRequest, PutRoutingPolicyRequest, PutTerritoryRequest, RoutingPolicy, Territory, ladder, member,
     routing_policy,
 };
+use tonic_types::StatusExt as _;
 
 use crate::harness::{HUABEI, HUADONG, INVALID, Leads, NOT_FOUND, OTHER_PAGE, WRONG_STATE, assert_refused};
 
@@ -20,7 +21,7 @@ fn entry(territory: &str, product: &str, team: &str) -> routing_policy::Entry {
 fn put(policy: RoutingPolicy) -> PutRoutingPolicyRequest {
     PutRoutingPolicyRequest {
         policy: Some(policy),
-        request_id: String::new(),
+        ..PutRoutingPolicyRequest::default()
     }
 }
 
@@ -174,12 +175,28 @@ async fn a_policy_names_only_what_exists() {
         ],
         ..RoutingPolicy::default()
     };
-    let telling = "products/no, teams/no, territories/mars";
-    assert_refused(
-        admin.routing.put_routing_policy(put(policy)).await,
-        WRONG_STATE,
-        telling,
+    let refused = admin.routing.put_routing_policy(put(policy)).await;
+    let details = refused.as_ref().unwrap_err().get_error_details();
+    let found: Vec<_> = details.precondition_failure().unwrap().violations.iter().collect();
+    let codes: Vec<_> = found
+        .iter()
+        .map(|it| (it.r#type.as_str(), it.subject.as_str()))
+        .collect();
+    assert_eq!(
+        codes,
+        [
+            ("UNKNOWN_TERRITORY", "policy.entries[0].territory"),
+            ("UNKNOWN_PRODUCT", "policy.entries[0].product"),
+            ("UNKNOWN_TEAM", "policy.entries[1].team"),
+        ]
     );
+    assert!(found[0].description.contains("地域 territories/mars 不存在"));
+    assert!(
+        found[0]
+            .description
+            .contains(" / entry 1 (mars × no): territory territories/mars does not exist")
+    );
+    assert_refused(refused, WRONG_STATE, "3 things stand in the way");
     let twice = RoutingPolicy {
         entries: vec![entry("", "", "teams/zhang"), entry("", "", "teams/zhang")],
         ..RoutingPolicy::default()
@@ -237,7 +254,8 @@ async fn conditions_are_stored_as_written_and_refused_with_their_place() {
     assert_refused(
         admin.routing.put_routing_policy(put(mistaken)).await,
         INVALID,
-        "policy.entries[1].when: 第 1 行第 10 列：没有字段“来园”，是否应为 来源 ？ / line 1, column 10: there is no field 来园",
+        "policy.entries[1].when: 第 2 条（任何地域 × 任何产品）：条件第 1 行第 10 列有误：没有字段“来园”，是否应为 来源 ？ / entry 2 \
+         (any territory × any product): the condition has a mistake at line 1, column 10: there is no field 来园",
     );
 }
 
@@ -291,7 +309,7 @@ async fn a_policy_nobody_could_work_by_is_refused() {
     assert_refused(
         admin.routing.put_routing_policy(put(shadowed)).await,
         INVALID,
-        "policy.entries[1].when: 地域和产品相同的第 1 条没有条件，总是先匹配",
+        "policy.entries[1].when: 第 2 条（任何地域 × 任何产品）：地域和产品相同的第 1 条没有条件，总是先匹配",
     );
 }
 

@@ -88,6 +88,17 @@ pub(super) fn remarks(response: &DynamicMessage) -> Vec<String> {
         return Vec::new();
     };
     let told = fields.iter().filter(|(_, value)| value.is_number() || value.is_array());
-    told.map(|(name, value)| format!("{}: {value}", name.replace('_', " ")))
+    told.map(|(name, value)| format!("{}: {}", name.replace('_', " "), said(value)))
         .collect()
+}
+
+/// Writes a number, or a list; of what has a sentence in Chinese only that.
+fn said(value: &serde_json::Value) -> String {
+    let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    let sentences: Vec<&str> = items.iter().filter_map(|item| item.get("zh")?.as_str()).collect();
+    if sentences.is_empty() {
+        value.to_string()
+    } else {
+        sentences.join("; ")
+    }
 }

@@ -146,18 +146,17 @@ pub(in crate::domain) fn shortened(text: &str) -> String {
     }
 }
 
-/// Says what is wrong with a condition and where, in Chinese and in English.
-pub(super) fn fault(error: &Error, source: &str) -> String {
+/// Says what is wrong with a condition and where.
+pub(super) fn fault(error: &Error, source: &str, lang: Lang) -> String {
     let at = error.span.position(source);
-    format!(
-        "第 {line} 行第 {column} 列：{zh}{hint_zh} / line {line}, column {column}: {en}{hint_en}",
-        line = at.line,
-        column = at.column,
-        zh = error.text(Lang::Zh),
-        en = error.text(Lang::En),
-        hint_zh = hint(error, Lang::Zh),
-        hint_en = hint(error, Lang::En),
-    )
+    let (text, hint) = (error.text(lang), hint(error, lang));
+    match lang {
+        Lang::Zh => format!("条件第 {} 行第 {} 列有误：{text}{hint}", at.line, at.column),
+        Lang::En => format!(
+            "the condition has a mistake at line {}, column {}: {text}{hint}",
+            at.line, at.column
+        ),
+    }
 }
 
 /// Tells how to write an attribute to whoever names a field that nothing is near to.

@@ -60,13 +60,6 @@ const WORDS: &[(&str, &str, &str)] = &[
 ];
 
 impl Language {
-    fn pick(self, zh: &'static str, en: &'static str) -> &'static str {
-        match self {
-            Zh => zh,
-            En => en,
-        }
-    }
-
     /// Returns what a word of the API means, or the word where it is not known.
     fn word(self, word: &str) -> String {
         let known = WORDS.iter().find(|(known, ..)| *known == word);
