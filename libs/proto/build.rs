@@ -26,7 +26,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("descriptor_set.bin"), &descriptor_set)?;
     fs::write(out.join("permissions.rs"), permission_table(&descriptor_set)?)?;
 
-    tonic_prost_build::configure().compile_fds(compiler.file_descriptor_set())?;
+    tonic_prost_build::configure()
+        // Requests with it are compared by their bytes, so its attributes need an order.
+        .btree_map(".reflex.leads.v1.Account")
+        .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }
 

@@ -23,6 +23,27 @@ const INVALID: Expected = Refused(Code::InvalidArgument);
 /// RPC, request as JSON, what it comes to. `<word>` stands for a name of the other tenant.
 pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
     (
+        "leads.v1.AccountService/PutAccount",
+        r#"{"account": {"name": "<account>", "displayName": "x"}}"#,
+        Own,
+    ),
+    (
+        "leads.v1.AccountService/GetAccount",
+        r#"{"name": "<account>"}"#,
+        MISSING,
+    ),
+    ("leads.v1.AccountService/ListAccounts", "{}", Nothing),
+    (
+        "leads.v1.AccountService/ListAccounts",
+        r#"{"orderBy": "金丝雀度"}"#,
+        INVALID,
+    ),
+    (
+        "leads.v1.AccountService/ListAccounts",
+        r#"{"pageSize": 1, "pageToken": "<page_of_accounts>"}"#,
+        INVALID,
+    ),
+    (
         "leads.v1.CalendarService/PutCalendar",
         r#"{"calendar": {"name": "<calendar>", "spec": "{time_zone: Asia/Shanghai, days: [Mon-Fri], windows: [[\"10:00\", \"11:00\"]]}"}}"#,
         Own,
@@ -129,6 +150,53 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         r#"{"csv": "aWQsZGlzcGxheV9uYW1lLHRlYW0scm9sZSxjYXBhY2l0eQphZ25lcy5sdSx4LHRlYW1zL3NoYW5naGFpLTcsc2FsZXMsNQo=", "deactivateMissing": true}"#,
         INVALID,
     ),
+    // An attribute that only the other tenant's accounts have.
+    (
+        "leads.v1.FieldService/PutCalculatedField",
+        r#"{"field": {"name": "calculatedFields/mine", "entity": "ENTITY_LEAD", "fieldName": "mine", "formula": "LEN(客户.金丝雀)"}}"#,
+        INVALID,
+    ),
+    (
+        "leads.v1.FieldService/PutCalculatedField",
+        r#"{"field": {"name": "<field>", "entity": "ENTITY_LEAD", "fieldName": "mine", "formula": "1"}}"#,
+        Own,
+    ),
+    (
+        "leads.v1.FieldService/GetCalculatedField",
+        r#"{"name": "<field>"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.FieldService/GetCalculatedField",
+        r#"{"name": "<field>", "version": 1}"#,
+        MISSING,
+    ),
+    ("leads.v1.FieldService/ListCalculatedFields", "{}", Nothing),
+    (
+        "leads.v1.FieldService/ListCalculatedFields",
+        r#"{"pageSize": 1, "pageToken": "<page_of_fields>"}"#,
+        INVALID,
+    ),
+    (
+        "leads.v1.FieldService/DeleteCalculatedField",
+        r#"{"name": "<field>"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.FieldService/PreviewCalculatedField",
+        r#"{"field": {"entity": "ENTITY_LEAD", "formula": "1"}, "records": ["<lead>"]}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.FieldService/PreviewCalculatedField",
+        r#"{"field": {"entity": "ENTITY_ACCOUNT", "formula": "1"}, "records": ["<account>"]}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.FieldService/PreviewCalculatedField",
+        r#"{"field": {"entity": "ENTITY_ACCOUNT", "formula": "客户"}}"#,
+        Nothing,
+    ),
     (
         "leads.v1.FollowUpService/RecordFollowUp",
         r#"{"followUp": {"lead": "<lead>", "member": "<member>", "kind": "KIND_CALL"}}"#,
@@ -192,6 +260,7 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
     ("leads.v1.LeadService/ListLeads", r#"{"owner": "<member>"}"#, Nothing),
     ("leads.v1.LeadService/ListLeads", r#"{"team": "<team>"}"#, Nothing),
     ("leads.v1.LeadService/ListLeads", r#"{"number": "<number>"}"#, Nothing),
+    ("leads.v1.LeadService/ListLeads", r#"{"orderBy": "金丝雀度"}"#, INVALID),
     (
         "leads.v1.LeadService/ListLeads",
         r#"{"pageSize": 1, "pageToken": "<page_of_leads>"}"#,

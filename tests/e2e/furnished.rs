@@ -69,6 +69,7 @@ impl Furnished {
             names: BTreeMap::new(),
         };
         furnishing.directory().await;
+        furnishing.fields().await;
         furnishing.routing().await;
         furnishing.notifications(&simulator).await;
         furnishing.leads().await;
@@ -158,6 +159,35 @@ impl Furnishing<'_> {
         let schema = json!({"name": "forms/kontakt-7", "schema": {"fields": [company]}});
         let answer = self.ask("leads.v1.FormService/PublishForm", schema).await;
         self.keep(&answer, &[("form_version", "/version/name")]);
+    }
+
+    async fn fields(&mut self) {
+        for name in ["accounts/a-9", "accounts/b-9"] {
+            let account = json!({"name": name, "displayName": MARK, "attributes": {(MARK): MARK}});
+            let answer = self
+                .ask("leads.v1.AccountService/PutAccount", json!({"account": account}))
+                .await;
+            self.keep(&answer, &[("account", "/account/name")]);
+        }
+        // The last one is for requests that delete it.
+        for (name, entity, field_name) in [
+            ("calculatedFields/fit-9", "ENTITY_ACCOUNT", "度"),
+            ("calculatedFields/weight-9", "ENTITY_LEAD", "度"),
+            ("calculatedFields/spare-9", "ENTITY_LEAD", "余"),
+        ] {
+            let (field_name, formula) = (format!("{MARK}{field_name}"), format!("LEN(客户.{MARK})"));
+            let field = json!({"name": name, "entity": entity, "fieldName": field_name, "formula": formula});
+            let answer = self
+                .ask("leads.v1.FieldService/PutCalculatedField", json!({"field": field}))
+                .await;
+            self.keep(&answer, &[("field", "/field/name")]);
+        }
+        eventually("the fields are ready", async || {
+            let listed = self.ask("leads.v1.FieldService/ListCalculatedFields", json!({})).await;
+            let fields = listed["fields"].as_array().unwrap();
+            fields.iter().all(|field| field["ready"] == true)
+        })
+        .await;
     }
 
     async fn routing(&mut self) {
@@ -277,6 +307,16 @@ impl Furnishing<'_> {
             (
                 "page_of_leads",
                 "leads.v1.LeadService/ListLeads",
+                json!({"pageSize": 1}),
+            ),
+            (
+                "page_of_accounts",
+                "leads.v1.AccountService/ListAccounts",
+                json!({"pageSize": 1}),
+            ),
+            (
+                "page_of_fields",
+                "leads.v1.FieldService/ListCalculatedFields",
                 json!({"pageSize": 1}),
             ),
             (

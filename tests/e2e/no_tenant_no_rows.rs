@@ -19,6 +19,7 @@ const REFUSED: &str = "42501";
 const WORKER_READS: &[(&str, &[&str])] = &[
     ("_sqlx_migrations", &["*"]),
     ("channels", &["channel", "enabled", "tenant_id"]),
+    ("field_recomputes", &["*"]),
     ("inbox", &["create_time"]),
     ("inbox_items", &["create_time"]),
     ("leads", &["lead_id", "sequence", "shard", "state", "tenant_id"]),
@@ -59,6 +60,7 @@ const FILLERS: &[(&str, &str)] = &[
         "insert into lead_imports (tenant_id, import_id, row_count, digest, stored_count, existed_count, create_time, update_time)
          values ('huadong', gen_random_uuid(), 0, '', 0, 0, now(), now())",
     ),
+    ("field_recomputes", "insert into field_recomputes (tenant_id, shard, target) values ('huadong', 0, 'leads')"),
     ("reroute_requests", "insert into reroute_requests (tenant_id, shard, trigger) values ('huadong', 0, 'x')"),
     (
         "request_ids",

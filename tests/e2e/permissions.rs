@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 55),
-    (Role::Manager, 50),
-    (Role::Sales, 30),
+    (Role::Admin, 63),
+    (Role::Manager, 58),
+    (Role::Sales, 35),
     (Role::Integration, 7),
-    (Role::Viewer, 23),
-    (Role::Service, 27),
+    (Role::Viewer, 28),
+    (Role::Service, 32),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

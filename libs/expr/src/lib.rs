@@ -79,6 +79,7 @@ pub use error::{Error, EvalError, Expected, Failure, Lang, Problem, Report};
 pub use explain::Explanation;
 pub use facts::{Context, FactError, Facts};
 pub use function::Function;
+pub use names::fold;
 pub use program::{Predicate, Program};
 pub use schema::{Field, Item, Schema, SchemaError, Slot, Type};
 pub use span::{Position, Span};

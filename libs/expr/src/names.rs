@@ -9,8 +9,9 @@ pub(crate) fn fold_char(character: char) -> char {
     }
 }
 
-/// Makes the full-width forms of a name narrow.
-pub(crate) fn fold(name: &str) -> String {
+/// Makes the full-width forms of a name narrow, as formulas read it.
+#[must_use]
+pub fn fold(name: &str) -> String {
     name.chars().map(fold_char).collect()
 }
 

@@ -9,12 +9,16 @@ pub const PUBLIC: &str = "public";
 
 /// Every permission with the roles that have it, in the order of their names. What is not listed is denied.
 const GRANTS: &[(&str, &[Role])] = &[
+    ("accounts.read", &[Admin, Manager, Sales, Viewer, Service]),
+    ("accounts.write", &[Admin, Manager]),
     ("calendars.read", &[Admin, Manager, Sales, Viewer, Service]),
     ("calendars.write", &[Admin, Manager]),
     ("channels.read", &[Admin, Manager, Service]),
     ("channels.write", &[Admin]),
     ("directory.read", &[Admin, Manager, Sales, Viewer, Service]),
     ("directory.write", &[Admin, Manager]),
+    ("fields.read", &[Admin, Manager, Sales, Viewer, Service]),
+    ("fields.write", &[Admin, Manager]),
     ("followups.write", &[Admin, Manager, Sales]),
     ("forms.read", &[Admin, Manager, Sales, Integration, Viewer, Service]),
     ("forms.write", &[Admin, Manager]),

@@ -14,11 +14,18 @@ pub(crate) mod import_leads;
 pub(crate) mod import_members;
 pub(crate) mod import_routing_table;
 pub(crate) mod intake;
+pub(crate) mod lead_facts;
+pub(crate) mod list_accounts;
+pub(crate) mod list_calculated_fields;
 pub(crate) mod list_directory;
 pub(crate) mod list_routing_policies;
+pub(crate) mod ordering;
 pub(crate) mod paging;
 pub(crate) mod past;
+pub(crate) mod preview_calculated_field;
 pub(crate) mod publish_form;
+pub(crate) mod put_account;
+pub(crate) mod put_calculated_field;
 pub(crate) mod put_calendar;
 pub(crate) mod put_form;
 pub(crate) mod put_ladder;
@@ -28,6 +35,7 @@ pub(crate) mod put_routing_policy;
 pub(crate) mod put_team;
 pub(crate) mod put_territory;
 pub(crate) mod recompute;
+pub(crate) mod recompute_fields;
 pub(crate) mod record_follow_up;
 pub(crate) mod rehome;
 pub(crate) mod simulate_routing;
@@ -56,6 +64,7 @@ pub(crate) struct App {
     pub(crate) ids: SharedIds,
     pub(crate) relay: RelayWake,
     pub(crate) intake: IntakeWake,
+    pub(crate) recomputes: recompute_fields::RecomputeWake,
     pub(crate) timers: TimerWake,
     pub(crate) setups: Setups,
     pub(crate) pages: PageTokens,

@@ -1,6 +1,8 @@
 //! Between protobuf messages, domain types and the words tables use.
 
+pub(crate) mod account;
 pub(crate) mod directory;
+pub(crate) mod fields;
 pub(crate) mod form;
 pub(crate) mod import;
 pub(crate) mod routing;

@@ -7,8 +7,11 @@
 //! which asks [`catalogue`] and [`names`], [`routing`], [`distribution`] and answers with a [`decision`]); what follows
 //! ([`claim`], [`due`] by a [`ladder`], [`escalation`], [`follow_up`]). Beside it forms ([`form`], [`form_schema`],
 //! [`submission`]) and files ([`table`], [`lead_file`], [`member_file`]).
+//! What formulas make of leads and their [`account`]s is [`calculated`], over the [`lead_fields`] that conditions read, too.
 
+pub mod account;
 pub mod assign;
+pub mod calculated;
 pub mod catalogue;
 pub mod claim;
 pub mod decision;
@@ -22,6 +25,7 @@ pub mod form_schema;
 pub mod ids;
 pub mod ladder;
 pub mod lead;
+pub mod lead_fields;
 pub mod lead_file;
 pub mod leave;
 pub mod masking;

@@ -1,8 +1,10 @@
 //! The RPCs: parse, call, convert; no rules, no SQL. One file a service.
 
+mod account;
 mod calendar;
 mod claim;
 mod directory;
+mod field;
 mod follow_up;
 mod form;
 mod import;
@@ -12,8 +14,9 @@ mod routing;
 use std::sync::Arc;
 
 use reflex_proto::leads::v1::{
-    calendar_service_server::CalendarServiceServer, claim_service_server::ClaimServiceServer,
-    directory_service_server::DirectoryServiceServer, follow_up_service_server::FollowUpServiceServer,
+    account_service_server::AccountServiceServer, calendar_service_server::CalendarServiceServer,
+    claim_service_server::ClaimServiceServer, directory_service_server::DirectoryServiceServer,
+    field_service_server::FieldServiceServer, follow_up_service_server::FollowUpServiceServer,
     form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
     lead_service_server::LeadServiceServer, routing_service_server::RoutingServiceServer,
 };
@@ -23,9 +26,11 @@ use crate::app::App;
 
 /// Full names of the services served.
 pub(crate) const SERVICES: &[&str] = &[
+    "reflex.leads.v1.AccountService",
     "reflex.leads.v1.CalendarService",
     "reflex.leads.v1.ClaimService",
     "reflex.leads.v1.DirectoryService",
+    "reflex.leads.v1.FieldService",
     "reflex.leads.v1.FollowUpService",
     "reflex.leads.v1.FormService",
     "reflex.leads.v1.ImportService",
@@ -52,6 +57,8 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(CalendarServiceServer::new(rpc()))
         .add_service(RoutingServiceServer::new(rpc()))
         .add_service(FormServiceServer::new(rpc()))
-        .add_service(ImportServiceServer::new(rpc()));
+        .add_service(ImportServiceServer::new(rpc()))
+        .add_service(AccountServiceServer::new(rpc()))
+        .add_service(FieldServiceServer::new(rpc()));
     routes.routes()
 }

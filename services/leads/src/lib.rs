@@ -31,10 +31,11 @@ use crate::{
         capture_lead::CaptureBatches,
         fire_timers::LeadTimers,
         intake::Intake,
+        recompute_fields::{FieldRecomputes, RecomputeWake},
         watch_leads::{WatchLimits, Watchers},
     },
     setup::Setups,
-    store::reroute::INTAKE_SHARDS,
+    store::{field_recomputes::RECOMPUTE_SHARDS, reroute::INTAKE_SHARDS},
 };
 
 pub use config::{Config, DEFAULTS};
@@ -119,6 +120,7 @@ pub async fn serve(
         ids: environment.ids.clone(),
         relay,
         intake,
+        recomputes: RecomputeWake::default(),
         timers: timers.clone(),
         setups: Setups::new(environment.clock.clone()),
         pages: PageTokens::new(config.page_token_key.expose_secret().as_bytes()),
@@ -130,6 +132,7 @@ pub async fn serve(
         .tasks
         .spawn("capture-leads", capture_loop.run(environment.tasks.stop()));
     foundation.spawn_shards("intake", INTAKE_SHARDS, Intake::new(Arc::clone(&app)));
+    foundation.spawn_shards("recompute-fields", RECOMPUTE_SHARDS, FieldRecomputes(Arc::clone(&app)));
     let timer_loop = TimerLoop::new(
         foundation.db.clone(),
         environment.clock.clone(),

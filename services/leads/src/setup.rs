@@ -10,6 +10,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::RwLock;
 use reflex_calendar::{CalendarSpec, SpecError, StatutoryTable, WorkingCalendar};
+use reflex_expr::Context;
 use reflex_pg::DbError;
 use reflex_runtime::clock::SharedClock;
 use reflex_tenancy::TenantId;
@@ -17,13 +18,16 @@ use sqlx::PgConnection;
 
 use crate::{
     domain::{
+        calculated::CalculatedFields,
         directory::{Directory, DirectoryRows},
         ids::{CalendarId, MemberId, TeamId},
         ladder::Ladders,
         leave::Leaves,
         routing::Policy,
     },
-    store::{calendars, catalogues, ladders, leaves, members, policies, setup_versions, teams},
+    store::{
+        accounts, calculated_fields, calendars, catalogues, ladders, leaves, members, policies, setup_versions, teams,
+    },
 };
 
 /// How long a leave that is over still counts in times that are computed anew: longer than any clock of a lead runs.
@@ -48,6 +52,8 @@ pub struct Setup {
     pub leaves: Arc<Leaves>,
     /// The active policy.
     pub policy: Option<Arc<Policy>>,
+    /// Calculated fields.
+    pub fields: Arc<CalculatedFields>,
     /// Escalation ladders.
     pub ladders: Ladders,
     /// Working calendars; the tenant's default is always among them.
@@ -85,6 +91,13 @@ impl Setup {
             .expect("loading puts the default calendar in")
     }
 
+    /// Fixes when and where expressions are evaluated: in the zone of the tenant's default calendar.
+    #[must_use]
+    pub fn context(&self, now: Timestamp) -> Context {
+        let calendar = self.calendar(&CalendarId::default_of_tenant());
+        Context::new(now, calendar.time_zone().clone())
+    }
+
     /// Reads what the transaction sees, its own writes included; the version is not part of that.
     async fn load(tx: &mut PgConnection, tenant: &TenantId, version: i64, now: Timestamp) -> Result<Self, DbError> {
         let members = members::list(tx, tenant, &members::Filter::default()).await?;
@@ -97,7 +110,9 @@ impl Setup {
         let leaves_since = now.saturating_sub(LEAVES_KEPT).unwrap_or(Timestamp::MIN);
         let leaves = Leaves::new(leaves::list_since(tx, tenant, leaves_since).await?);
         let policy = policies::find(tx, tenant, None).await?;
-        let policy = policy.map(|(version, spec)| Arc::new(Policy::new(version, spec)));
+        let definitions = calculated_fields::list_definitions(tx, tenant).await?;
+        let fields = CalculatedFields::new(definitions, accounts::list_attributes(tx, tenant).await?);
+        let policy = policy.map(|(version, spec)| Arc::new(Policy::new(version, spec, fields.names())));
         let holidays = Holidays::over_shipped(calendars::list_holidays(tx, tenant).await?);
         let specs = calendars::list(tx, tenant, None, None).await?;
         let calendars = holidays.compile_all(specs).map_err(unreadable)?;
@@ -106,6 +121,7 @@ impl Setup {
             directory: Arc::new(directory),
             leaves: Arc::new(leaves),
             policy,
+            fields: Arc::new(fields),
             ladders: Ladders::new(ladders::list(tx, tenant, None, None).await?),
             calendars,
             holidays,
@@ -301,6 +317,7 @@ mod tests {
             })),
             leaves: Arc::new(Leaves::new([away])),
             policy: None,
+            fields: Arc::default(),
             ladders: Ladders::new(Vec::new()),
             calendars: holidays.compile_all(Vec::new()).unwrap(),
             holidays,

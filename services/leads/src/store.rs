@@ -1,11 +1,16 @@
 //! SQL of the leads service, by what it is about.
 
+pub(crate) mod accounts;
+pub(crate) mod calculated_fields;
+pub(crate) mod calculated_keys;
+pub(crate) mod calculated_values;
 pub(crate) mod calendars;
 pub(crate) mod capture;
 pub(crate) mod catalogues;
 pub(crate) mod changes;
 pub(crate) mod decisions;
 pub(crate) mod escalations;
+pub(crate) mod field_recomputes;
 pub(crate) mod follow_ups;
 pub(crate) mod form_versions;
 pub(crate) mod forms;

@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use reflex_tenancy::TenantId;
 
 use crate::commands::{
-    apply, calendar, claims, dead_letters, export, expr, follow_ups, inbox, keys, leads, members, messages, routing,
+    accounts, apply, calendar, claims, dead_letters, export, expr, fields, follow_ups, inbox, keys, leads, members,
+    messages, routing,
 };
 
 /// Reflex from the command line: set up tenants, take leads in, see who got them and why, and who was told.
@@ -82,6 +83,8 @@ pub(crate) enum Command {
     Followup(follow_ups::FollowUps),
     Members(members::Members),
     Routing(routing::Routing),
+    Accounts(accounts::Accounts),
+    Fields(fields::Fields),
     Inbox(inbox::Inbox),
     Messages(messages::Messages),
     Dlq(dead_letters::DeadLetters),

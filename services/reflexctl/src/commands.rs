@@ -1,11 +1,13 @@
 //! What the commands do, one file a subject; each file also says what can be typed for it.
 
+pub(crate) mod accounts;
 pub(crate) mod apply;
 pub(crate) mod calendar;
 pub(crate) mod claims;
 pub(crate) mod dead_letters;
 pub(crate) mod export;
 pub(crate) mod expr;
+pub(crate) mod fields;
 pub(crate) mod follow_ups;
 pub(crate) mod inbox;
 pub(crate) mod keys;
@@ -43,6 +45,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Followup(command) => command.run(&output).await,
         Command::Members(command) => command.run(&output).await,
         Command::Routing(command) => command.run(&output).await,
+        Command::Accounts(command) => command.run(&output).await,
+        Command::Fields(command) => command.run(&output).await,
         Command::Inbox(command) => command.run(&output).await,
         Command::Messages(command) => command.run(&output).await,
         Command::Dlq(command) => command.run(&output).await,

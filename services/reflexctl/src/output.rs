@@ -5,6 +5,8 @@ mod table;
 use std::io::{self, Write as _};
 
 use jiff::tz::TimeZone;
+use prost_types::value::Kind;
+use reflex_proto::leads::v1::CalculatedValue;
 use serde_json::Value;
 
 use crate::cli::Format;
@@ -67,6 +69,26 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 pub(crate) fn word(value: &str, prefix: &str) -> String {
     let short = value.strip_prefix(prefix).unwrap_or(value).to_lowercase();
     if short == "unspecified" { String::new() } else { short }
+}
+
+/// Writes a calculated value as people read it; empty for a blank.
+pub(crate) fn value(value: &CalculatedValue) -> String {
+    match value.value.as_ref().and_then(|value| value.kind.as_ref()) {
+        Some(Kind::BoolValue(value)) => if *value { "yes" } else { "no" }.to_owned(),
+        Some(Kind::NumberValue(number)) => number.to_string(),
+        Some(Kind::StringValue(text)) => text.clone(),
+        _ => String::new(),
+    }
+}
+
+/// Writes calculated values by name, blank ones left out and failed ones with their reason.
+pub(crate) fn values(values: &[CalculatedValue]) -> String {
+    let told = values.iter().filter_map(|it| match (value(it), it.error_zh.as_str()) {
+        (text, _) if !text.is_empty() => Some(format!("{} = {text}", it.field)),
+        (_, "") => None,
+        (_, error) => Some(format!("{} = ({error})", it.field)),
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the sentence below a page that is not the last one.

@@ -34,7 +34,6 @@ impl App {
         }
         // Before the setup is locked, which routing waits for: what a version says never changes.
         let (_, spec) = self.stored_policy(&caller.tenant, version).await?;
-        let flaws = spec.flaws();
         let mut change = match self
             .begin_change("activate_routing_policy", caller, &request.request_id, request)
             .await?
@@ -46,9 +45,7 @@ impl App {
         let previous = setup.policy.as_ref().map(|active| active.version());
         let mut found = Vec::new();
         if previous != Some(version) {
-            found = self
-                .findings(&mut change.tx, &change.tenant, &setup, &spec, flaws)
-                .await?;
+            found = self.findings(&mut change.tx, &change.tenant, &setup, &spec).await?;
             let refused: Vec<&Finding> = found.iter().filter(|finding| finding.problem.refuses()).collect();
             if !refused.is_empty() {
                 return Err(refusal(&refused, &spec, &setup.directory));

@@ -63,6 +63,7 @@ impl App {
         change.tx.commit().await?;
         self.relay.wake();
         self.intake.wake(&change.tenant);
+        self.recomputes.wake(&change.tenant);
         self.timers.wake();
         Ok(())
     }

@@ -24,23 +24,27 @@ impl App {
         caller: &Caller,
         request: &CheckRoutingPolicyRequest,
     ) -> Result<CheckRoutingPolicyResponse, Error> {
-        let spec = match &request.policy {
-            Some(_) if request.version != 0 => {
-                return Err(Error::invalid("version", "must be 0 where a policy is given"));
-            }
-            Some(policy) => {
-                let raw = convert::routing::raw_policy(policy).map_err(|violation| vec![violation])?;
-                PolicySpec::parse(&raw)?
-            }
-            None => self.stored_policy(&caller.tenant, request.version).await?.1,
+        if request.policy.is_some() && request.version != 0 {
+            return Err(Error::invalid("version", "must be 0 where a policy is given"));
+        }
+        let stored = match &request.policy {
+            Some(_) => None,
+            None => Some(self.stored_policy(&caller.tenant, request.version).await?.1),
         };
-        let flaws = spec.flaws();
         let mut tx = self
             .db
             .begin("check_routing_policy", &TenantSet::one(&caller.tenant))
             .await?;
         let setup = self.setups.get(&mut tx, &caller.tenant).await?;
-        let found = self.findings(&mut tx, &caller.tenant, &setup, &spec, flaws).await?;
+        let spec = match (stored, &request.policy) {
+            (Some(spec), _) => spec,
+            (None, policy) => {
+                let policy = policy.clone().unwrap_or_default();
+                let raw = convert::routing::raw_policy(&policy).map_err(|violation| vec![violation])?;
+                PolicySpec::parse(&raw, setup.fields.names())?
+            }
+        };
+        let found = self.findings(&mut tx, &caller.tenant, &setup, &spec).await?;
         let (findings, finding_count) = convert::routing::findings(&found, &spec, &setup.directory);
         Ok(CheckRoutingPolicyResponse {
             findings,
@@ -49,14 +53,13 @@ impl App {
         })
     }
 
-    /// Returns everything that speaks against a policy: its flaws, which are known, and what the setup adds.
+    /// Returns everything that speaks against a policy under a setup.
     pub(crate) async fn findings(
         &self,
         tx: &mut PgConnection,
         tenant: &TenantId,
         setup: &Setup,
         spec: &PolicySpec,
-        flaws: Vec<Finding>,
     ) -> Result<Vec<Finding>, Error> {
         let around = Surroundings {
             directory: &setup.directory,
@@ -64,6 +67,6 @@ impl App {
             open_leads: &members::open_leads(tx, tenant).await?,
             now: self.clock.now(),
         };
-        Ok(spec.findings(flaws, &around))
+        Ok(spec.findings(spec.flaws(setup.fields.names()), &around))
     }
 }

@@ -5,15 +5,19 @@ use reflex_rpc::{identity::Caller, page};
 use reflex_tenancy::TenantSet;
 use uuid::Uuid;
 
-use super::{App, claim_lead::lead_name};
+use super::{App, claim_lead::lead_name, ordering::Order};
 use crate::{
     convert,
     domain::{
+        calculated::Entity,
         ids::{InvalidName, ResourceId},
         masking,
     },
     error::Error,
-    store::leads::{self, Filter, LeadRow},
+    store::{
+        calculated_keys::Place,
+        leads::{self, Filter, LeadRow},
+    },
 };
 
 const DEFAULT_PAGE: i32 = 50;
@@ -32,10 +36,11 @@ impl App {
         })
     }
 
-    /// Lists leads, newest first.
+    /// Lists leads, newest first or by a calculated field.
     ///
     /// # Errors
-    /// [`Error::Violations`] for an unknown filter, [`Error::Refused`] for a page token of another query.
+    /// [`Error::Violations`] for an unknown filter or field, [`Error::WrongState`] for a field that is not ready,
+    /// [`Error::Refused`] for a page token of another query.
     pub(crate) async fn list_leads(
         &self,
         caller: &Caller,
@@ -48,15 +53,35 @@ impl App {
             number: parse_number(&request.number)?,
         };
         let size = page::page_size(request.page_size, DEFAULT_PAGE, LARGEST_PAGE)?;
-        let query = ("leads", caller.tenant.as_str(), &filter);
-        let before: Option<Uuid> = self.pages.decode(&query, &request.page_token)?;
-        let mut tx = self.db.begin("list_leads", &TenantSet::one(&caller.tenant)).await?;
-        let mut rows = leads::list(&mut tx, &caller.tenant, &filter, before, size + 1).await?;
-        let more = rows.len() as u64 > size.unsigned_abs();
-        rows.truncate(usize::try_from(size).unwrap_or(usize::MAX));
-        let next_page_token = match rows.last() {
-            Some(last) if more => self.pages.encode(&query, &last.lead_id),
-            _ => String::new(),
+        let tenant = &caller.tenant;
+        let query = ("leads", tenant.as_str(), &filter, &request.order_by);
+        let mut tx = self.db.begin("list_leads", &TenantSet::one(tenant)).await?;
+        let order = Order::parse(&mut tx, tenant, Entity::Lead, &request.order_by).await?;
+        let (rows, next_page_token) = if let Some(order) = order {
+            let after: Option<Place> = self.pages.decode(&query, &request.page_token)?;
+            let mut page = order.page(after, size, filter != Filter::default());
+            loop {
+                let records = page.next(&mut tx, tenant).await?;
+                if records.is_empty() {
+                    break;
+                }
+                let ids: Vec<Uuid> = records.iter().filter_map(|id| Uuid::try_parse(id).ok()).collect();
+                let rows = leads::list_these(&mut tx, tenant, &filter, &ids).await?;
+                page.add(rows.into_iter().map(|row| (row.lead_id.to_string(), row)));
+            }
+            let (rows, next) = page.end();
+            let next = next.map(|place| self.pages.encode(&query, &place));
+            (rows, next.unwrap_or_default())
+        } else {
+            let before: Option<Uuid> = self.pages.decode(&query, &request.page_token)?;
+            let mut rows = leads::list(&mut tx, tenant, &filter, before, size + 1).await?;
+            let more = rows.len() as u64 > size.unsigned_abs();
+            rows.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+            let next = match rows.last() {
+                Some(last) if more => self.pages.encode(&query, &last.lead_id),
+                _ => String::new(),
+            };
+            (rows, next)
         };
         Ok(ListLeadsResponse {
             leads: rows.iter().map(|row| show(row, caller)).collect(),

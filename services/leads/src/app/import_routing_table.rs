@@ -63,7 +63,7 @@ impl App {
         let table = Table::read(&request.csv, &setup.directory)?;
         let base = base.or_else(|| Some(setup.policy.as_ref()?.spec().clone()));
         let raw = raw_policy(&table, base.as_ref());
-        let wanted = Wanted::parse(&raw, &request.note, request.draft);
+        let wanted = Wanted::parse(&raw, &request.note, request.draft, setup.fields.names());
         let wanted = wanted.map_err(|found| located(&table, found.into()))?;
         if request.validate_only {
             return self.validated(caller, &wanted).await;
@@ -92,8 +92,7 @@ impl App {
         let tenant = &caller.tenant;
         let mut tx = self.db.begin("validate_routing_table", &TenantSet::one(tenant)).await?;
         let setup = self.setups.get(&mut tx, tenant).await?;
-        let flaws = wanted.flaws.clone();
-        let found = self.findings(&mut tx, tenant, &setup, &wanted.spec, flaws).await?;
+        let found = self.findings(&mut tx, tenant, &setup, &wanted.spec).await?;
         let (findings, finding_count) = convert::routing::findings(&found, &wanted.spec, &setup.directory);
         Ok(ImportRoutingTableResponse {
             policy: Some(convert::routing::policy(0, &wanted.spec)),

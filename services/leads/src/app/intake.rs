@@ -5,7 +5,11 @@
 
 mod effects;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use opentelemetry::{KeyValue, metrics::Histogram};
 use reflex_pg::{
@@ -20,17 +24,18 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use self::effects::Effects;
-use super::App;
+use super::{App, lead_facts};
 use crate::{
-    convert,
     domain::{
-        assign::{LeadFacts, Snapshot, route_batch},
+        assign::{Snapshot, route_batch},
+        calculated::Entity,
         decision::{Decision, Outcome, Trigger},
-        ids::{CalendarId, MemberId, ResourceId},
-        routing::Details,
+        ids::CalendarId,
+        routing::{Conditions, Policy},
     },
     setup::Setup,
     store::{
+        calculated_values::RecordValues,
         intake::{self, Standings, Work},
         leads::LeadRow,
     },
@@ -125,6 +130,7 @@ impl Intake {
 /// A tenant's leads that are routed together.
 struct Batch<'a> {
     tenant: &'a TenantId,
+    setup: &'a Setup,
     snapshot: Snapshot,
     effects: Effects<'a>,
     /// Leads that were looked at, so that two reasons do not route one twice.
@@ -139,12 +145,13 @@ impl<'a> Batch<'a> {
             leaves: Arc::clone(&setup.leaves),
             open_leads: standings.open_leads,
             turns: standings.turns,
-            account_owners: std::collections::HashMap::new(),
+            account_owners: HashMap::new(),
             zone: setup.calendar(&CalendarId::default_of_tenant()).time_zone().clone(),
         };
         let effects = Effects::new(tenant, setup, &app.ids, app.clock.now());
         Self {
             tenant,
+            setup,
             snapshot,
             effects,
             seen: HashSet::new(),
@@ -179,69 +186,51 @@ impl<'a> Batch<'a> {
         trigger: Trigger,
     ) -> Result<usize, DbError> {
         leads.retain(|lead| self.seen.insert(lead.lead_id));
+        let policy = self.snapshot.policy.clone();
+        let conditions = policy.as_deref().and_then(Policy::conditions);
+        let fields = Arc::clone(&self.setup.fields);
+        let wants_profiles = fields.leads_read_accounts() || conditions.is_some_and(Conditions::read_accounts);
+        let wants_details = conditions.is_some() || !fields.is_empty();
         let accounts: Vec<&str> = leads
             .iter()
             .map(|lead| lead.account.as_str())
             .filter(|account| !account.is_empty())
             .collect();
-        for (account, owner) in intake::list_account_owners(tx, self.tenant, &accounts).await? {
-            self.snapshot.account_owners.entry(account).or_insert(owner);
+        let mut customers = HashMap::new();
+        for (account, known) in intake::list_accounts(tx, self.tenant, &accounts, wants_profiles).await? {
+            if let Some(customer) = known.account {
+                customers.insert(account.clone(), Arc::new(customer));
+            }
+            if let Some(owner) = known.owner {
+                self.snapshot.account_owners.entry(account).or_insert(owner);
+            }
         }
-        let policy = self.snapshot.policy.as_deref();
-        let wants_details = policy.is_some_and(|policy| policy.conditions().is_some());
-        let facts: Vec<LeadFacts> = leads
-            .iter()
-            .map(|lead| LeadFacts {
-                details: if wants_details {
-                    details(lead)
-                } else {
-                    Details::default()
-                },
-                ..facts(lead, trigger)
-            })
-            .collect();
-        let decisions = route_batch(&facts, &mut self.snapshot, self.effects.now);
+        let now = self.effects.now;
+        let context = self.setup.context(now);
+        let mut facts = Vec::with_capacity(leads.len());
+        let mut values = Vec::with_capacity(leads.len());
+        for lead in &leads {
+            let customer = customers.get(&lead.account);
+            let mut lead_facts = lead_facts::bare(lead, trigger);
+            if wants_details {
+                lead_facts.details = lead_facts::details(lead, customer);
+            }
+            // Calculated here and not with the capture, which is the hottest path and would have to read the setup.
+            let outcomes = fields.complete(&mut lead_facts, &context);
+            facts.push(lead_facts);
+            let definitions = fields.definitions(Entity::Lead);
+            let record = || RecordValues::new(lead.lead_id.to_string(), definitions, &outcomes);
+            values.push((!definitions.is_empty()).then(record));
+        }
+        let decisions = route_batch(&facts, &mut self.snapshot, now);
         let mut placed = 0;
-        for ((lead, facts), decision) in leads.iter().zip(&facts).zip(&decisions) {
+        for (((lead, facts), decision), values) in leads.iter().zip(&facts).zip(&decisions).zip(values) {
             placed += usize::from(matches!(decision.outcome, Outcome::Assigned { .. }));
             if changes_something(lead, decision) {
-                self.effects.add(lead, facts, decision);
+                self.effects.add(lead, facts, decision, values);
             }
         }
         Ok(placed)
-    }
-}
-
-/// Returns what routing wants to know of a lead, without its details.
-pub(crate) fn facts(lead: &LeadRow, trigger: Trigger) -> LeadFacts {
-    LeadFacts {
-        territory: lead.territory.clone(),
-        product: lead.product.clone(),
-        account: lead.account.clone(),
-        trigger,
-        previous_owner: lead.previous_owner.as_deref().and_then(|id| MemberId::from_id(id).ok()),
-        details: Details::default(),
-    }
-}
-
-/// Returns what conditions may ask of a lead.
-pub(crate) fn details(lead: &LeadRow) -> Details {
-    Details {
-        source: lead.source.clone(),
-        company: lead.company.clone(),
-        remark: lead.remark.clone(),
-        form: lead
-            .form
-            .as_ref()
-            .map(|form| format!("forms/{form}"))
-            .unwrap_or_default(),
-        urgency: lead.urgency.as_deref().and_then(convert::urgency_of_word),
-        budget_min_fen: lead.budget_min_fen,
-        budget_max_fen: lead.budget_max_fen,
-        has_phone: !lead.phone.is_empty(),
-        has_email: !lead.email.is_empty(),
-        create_time: Some(lead.create_time.to_jiff()),
-        attributes: lead.attributes.0.clone(),
     }
 }
 

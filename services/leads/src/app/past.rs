@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    app::intake,
+    app::lead_facts,
     domain::{
         assign::{LeadFacts, Snapshot},
         decision::{ChosenBy, Trigger},
@@ -32,6 +32,8 @@ use crate::{
 const MOST_LEADS: i64 = 100_000;
 /// Leads read at once.
 const PAGE: i64 = 1000;
+/// Leads whose accounts are read at once.
+const COMPLETED: usize = 1000;
 
 /// A place in the order of decisions: an instant, and an id for those of one instant.
 pub(crate) type Moment = (Timestamp, Uuid);
@@ -88,8 +90,8 @@ impl PastLead {
         let trigger = decisions
             .first()
             .and_then(|first| Trigger::find(&first.decision.trigger));
-        let mut facts = intake::facts(lead, trigger.unwrap_or(Trigger::Captured));
-        facts.details = intake::details(lead);
+        let mut facts = lead_facts::full(lead, None);
+        facts.trigger = trigger.unwrap_or(Trigger::Captured);
         let claims = history.iter().filter(|entry| entry.kind == "claimed");
         Some(Self {
             id: lead.lead_id,
@@ -267,9 +269,13 @@ impl Reading {
     }
 
     /// Puts it together after the last page.
-    pub(crate) async fn end(self, tx: &mut PgConnection, tenant: &TenantId) -> Result<Past, Error> {
+    pub(crate) async fn end(mut self, tx: &mut PgConnection, tenant: &TenantId, setup: &Setup) -> Result<Past, Error> {
+        for leads in self.leads.chunks_mut(COMPLETED) {
+            let facts = leads.iter_mut().map(|lead| &mut lead.facts);
+            lead_facts::complete(tx, tenant, setup, self.start.0, facts.collect()).await?;
+        }
         let turns = store::intake::list_turns(tx, tenant).await?;
-        let versions = versions(tx, tenant, &self.leads).await?;
+        let versions = versions(tx, tenant, setup, &self.leads).await?;
         Ok(Past {
             standing: Standing::at(self.start, &self.leads, turns, &versions),
             versions,
@@ -282,6 +288,7 @@ impl Reading {
 async fn versions(
     tx: &mut PgConnection,
     tenant: &TenantId,
+    setup: &Setup,
     leads: &[PastLead],
 ) -> Result<HashMap<i32, Arc<Policy>>, Error> {
     let decisions = leads.iter().flat_map(|lead| &lead.decisions);
@@ -289,7 +296,7 @@ async fn versions(
     let mut versions = HashMap::new();
     for version in used.into_iter().filter(|version| *version > 0) {
         if let Some((version, spec)) = policies::find(tx, tenant, Some(version)).await? {
-            versions.insert(version, Arc::new(Policy::new(version, spec)));
+            versions.insert(version, Arc::new(Policy::new(version, spec, setup.fields.names())));
         }
     }
     Ok(versions)
@@ -310,7 +317,7 @@ pub(crate) async fn before_last_decision(
     let start = last.moment();
     let mut reading = Reading::begin(tx, tenant, start).await?;
     while reading.page(tx, tenant).await? {}
-    let past = reading.end(tx, tenant).await?;
+    let past = reading.end(tx, tenant, setup).await?;
     let mut standing = past.standing;
     let (holding, mut previous) = lead.owners_at(start);
     if let Some(owner) = holding.and_then(|decision| decision.owner.clone()) {
@@ -321,6 +328,7 @@ pub(crate) async fn before_last_decision(
         previous = Some(owner);
     }
     let mut facts = lead.facts.clone();
+    lead_facts::complete(tx, tenant, setup, start.0, vec![&mut facts]).await?;
     facts.trigger = last.trigger;
     facts.previous_owner = previous;
     let mut snapshot = standing.snapshot(setup);

@@ -17,7 +17,16 @@ use super::{
     paging::Page,
     recompute,
 };
-use crate::{convert, domain::ids::CalendarId, error::Error, setup::Holidays, store::calendars};
+use crate::{
+    convert,
+    domain::{calculated::Entity, ids::CalendarId},
+    error::Error,
+    setup::{Holidays, Setup},
+    store::{
+        calendars,
+        field_recomputes::{self, Target},
+    },
+};
 
 const LARGEST_PAGE: i32 = 500;
 /// A calendar lists its own dates; no list of them is longer.
@@ -183,6 +192,16 @@ impl App {
     async fn recompute(&self, change: &mut Change) -> Result<i32, Error> {
         change.publish().await?;
         let after = self.setups.get(&mut change.tx, &change.tenant).await?;
+        let zone = |setup: &Setup| setup.calendar(&CalendarId::default_of_tenant()).time_zone().clone();
+        if zone(&change.before) != zone(&after) {
+            // Days and hours of instants are those of the default calendar.
+            for entity in Entity::ALL
+                .into_iter()
+                .filter(|entity| !after.fields.definitions(*entity).is_empty())
+            {
+                field_recomputes::request(&mut change.tx, &change.tenant, &Target::all(entity)).await?;
+            }
+        }
         Ok(recompute::clocks(&mut change.tx, &change.tenant, &after).await?)
     }
 }

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     convert,
     domain::{
+        calculated::Names,
         decision::Trigger,
         directory::Directory,
         routing::{Finding, PolicySpec, Problem, RawPolicy},
@@ -26,8 +27,6 @@ use crate::{
 /// A policy of sound shape that shall be stored.
 pub(crate) struct Wanted {
     pub(crate) spec: PolicySpec,
-    /// What is wrong with it whatever is set up; found before anybody is kept waiting by the setup's lock.
-    pub(crate) flaws: Vec<Finding>,
     note: String,
     draft: bool,
 }
@@ -39,21 +38,16 @@ pub(crate) struct Kept {
 }
 
 impl Wanted {
-    /// Checks the shape of a policy.
+    /// Checks the shape of a policy whose conditions may read these names.
     ///
     /// # Errors
     /// Returns everything that is malformed.
-    pub(crate) fn parse(raw: &RawPolicy, note: &str, draft: bool) -> Result<Self, Vec<Violation>> {
+    pub(crate) fn parse(raw: &RawPolicy, note: &str, draft: bool, names: &Names) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
         let note = parse_note(&mut violations, note);
         let mut violations = violations.into_vec();
-        match PolicySpec::parse(raw) {
-            Ok(spec) if violations.is_empty() => Ok(Self {
-                flaws: spec.flaws(),
-                spec,
-                note,
-                draft,
-            }),
+        match PolicySpec::parse(raw, names) {
+            Ok(spec) if violations.is_empty() => Ok(Self { spec, note, draft }),
             Ok(_) => Err(violations),
             Err(others) => {
                 violations.extend(others);
@@ -78,7 +72,6 @@ impl App {
             .as_ref()
             .ok_or_else(|| Error::invalid("policy", "must be given"))?;
         let raw = convert::routing::raw_policy(policy).map_err(|violation| vec![violation])?;
-        let wanted = Wanted::parse(&raw, &request.note, request.draft)?;
         let mut change = match self
             .begin_change("put_routing_policy", caller, &request.request_id, request)
             .await?
@@ -86,6 +79,8 @@ impl App {
             Begun::Answered(response) => return Ok(response),
             Begun::New(change) => change,
         };
+        // Only now, as conditions may read what the tenant has defined.
+        let wanted = Wanted::parse(&raw, &request.note, request.draft, change.before.fields.names())?;
         let kept = self.keep_policy(&mut change, caller, &wanted).await?;
         let directory = &change.before.directory;
         let (findings, finding_count) = convert::routing::findings(&kept.findings, &wanted.spec, directory);
@@ -118,13 +113,7 @@ impl App {
         }
         let setup = change.before.clone();
         let findings = self
-            .findings(
-                &mut change.tx,
-                &change.tenant,
-                &setup,
-                &wanted.spec,
-                wanted.flaws.clone(),
-            )
+            .findings(&mut change.tx, &change.tenant, &setup, &wanted.spec)
             .await?;
         let stands_in_the_way = |finding: &&Finding| match finding.problem {
             Problem::Mistake(_) => true,

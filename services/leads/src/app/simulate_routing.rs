@@ -32,7 +32,7 @@ use crate::{
     domain::{
         ids::CalendarId,
         ladder::{Ladder, Ladders},
-        routing::{Finding, Policy, PolicySpec, Problem},
+        routing::{Finding, Policy, PolicySpec, Problem, RawPolicy},
     },
     error::Error,
     setup::Setup,
@@ -51,7 +51,7 @@ pub(crate) type Parts = mpsc::Sender<SimulateRoutingResponse>;
 
 /// What is asked for, as far as it can be told without the set-up.
 struct Wanted {
-    policy: Option<PolicySpec>,
+    policy: Option<RawPolicy>,
     version: i32,
     ladders: Vec<Ladder>,
     calendars: Vec<(CalendarId, String)>,
@@ -141,7 +141,7 @@ impl App {
             progress.read_count = reading.read;
             send(parts, Part::Progress(*progress)).await?;
         }
-        reading.end(&mut tx, tenant).await
+        reading.end(&mut tx, tenant, &rehearsal.in_force).await
     }
 }
 
@@ -198,10 +198,7 @@ impl Wanted {
             return Err(Error::invalid("version", "must not be negative"));
         }
         let policy = match &request.policy {
-            Some(policy) => {
-                let raw = convert::routing::raw_policy(policy).map_err(|violation| vec![violation])?;
-                Some(PolicySpec::parse(&raw)?)
-            }
+            Some(policy) => Some(convert::routing::raw_policy(policy).map_err(|violation| vec![violation])?),
             None => None,
         };
         let mut ladders = Vec::with_capacity(request.ladders.len());
@@ -246,7 +243,7 @@ async fn rehearsed(
 ) -> Result<Setup, Error> {
     let mut setup = in_force.clone();
     let policy = match (&wanted.policy, wanted.version) {
-        (Some(spec), _) => Some((0, spec.clone())),
+        (Some(raw), _) => Some((0, PolicySpec::parse(raw, setup.fields.names())?)),
         (None, 0) => None,
         (None, version) => {
             let found = policies::find(tx, tenant, Some(version)).await?;
@@ -255,14 +252,14 @@ async fn rehearsed(
     };
     if let Some((version, spec)) = policy {
         // Whatever could be a draft can be rehearsed, as long as everything it names is there.
-        let mut refused = spec.flaws();
+        let mut refused = spec.flaws(setup.fields.names());
         refused.retain(|flaw| matches!(flaw.problem, Problem::Mistake(_)));
         refused.extend(spec.strays(&setup.directory));
         if !refused.is_empty() {
             let refused: Vec<&Finding> = refused.iter().collect();
             return Err(refusal_of_request(&refused, &spec, &setup.directory));
         }
-        setup.policy = Some(Arc::new(Policy::new(version, spec)));
+        setup.policy = Some(Arc::new(Policy::new(version, spec, setup.fields.names())));
     }
     if !wanted.ladders.is_empty() {
         let mut all = ladders::list(tx, tenant, None, None).await?;

@@ -14,13 +14,14 @@ use super::decision::{
 use super::directory::Directory;
 use super::distribution::{Group, Place, Turns};
 use super::ids::{MemberId, ResourceId};
+use super::lead_fields::Details;
 use super::leave::Leaves;
 use super::member::Member;
 use super::names::Recognition;
-use super::routing::{Details, Entry, Policy, Target, number, shortened};
+use super::routing::{Entry, Policy, Target, number, shortened};
 
 /// What routing wants to know of a lead.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LeadFacts {
     /// Territory as typed.
     pub territory: String,
@@ -32,7 +33,7 @@ pub struct LeadFacts {
     pub trigger: Trigger,
     /// Who shall not get it again: who gave it back, let it expire or left.
     pub previous_owner: Option<MemberId>,
-    /// What conditions ask for; wanted only where [`Policy::conditions`] are.
+    /// What conditions and formulas ask for; wanted only where the tenant has either.
     pub details: Details,
 }
 

@@ -89,6 +89,7 @@ mod tests {
     use reflex_calendar::CalendarSpec;
 
     use super::*;
+    use crate::domain::calculated::Names;
     use crate::domain::routing::RawPolicy;
 
     fn calendar() -> WorkingCalendar {
@@ -169,7 +170,7 @@ statutory: CN
     #[test]
     fn the_claim_fuse_counts_working_or_wall_time() {
         let friday = at("2026-03-06T17:00:00+08:00");
-        let mut policy = PolicySpec::parse(&RawPolicy::default()).unwrap();
+        let mut policy = PolicySpec::parse(&RawPolicy::default(), &Names::default()).unwrap();
         assert_eq!(
             claim_due(&policy, &calendar(), friday).unwrap().at,
             at("2026-03-09T10:00:00+08:00")

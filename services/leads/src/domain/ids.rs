@@ -175,12 +175,59 @@ slug!(/// An escalation ladder, `ladders/{ladder}`.
     LadderId, "ladders", Alphabet::Readable);
 slug!(/// A form, `forms/{form}`.
     FormId, "forms", Alphabet::Plain);
+slug!(/// A calculated field, `calculatedFields/{calculated_field}`.
+    CalculatedFieldId, "calculatedFields", Alphabet::Readable);
 uuid!(/// A lead, `leads/{lead}`.
     LeadId, "leads");
 uuid!(/// A follow-up, `followUps/{follow_up}`.
     FollowUpId, "followUps");
 uuid!(/// A leave, `leaves/{leave}`.
     LeaveId, "leaves");
+
+/// A customer, `accounts/{account}`: what follows is what leads carry as their account, in any script.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AccountId(Arc<str>);
+
+impl AccountId {
+    const MAX_CHARACTERS: usize = 100;
+
+    /// Returns what leads carry.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.0
+    }
+}
+
+impl ResourceId for AccountId {
+    const COLLECTION: &'static str = "accounts";
+
+    fn from_id(id: &str) -> Result<Self, InvalidName> {
+        let fits = !id.is_empty()
+            && id.trim() == id
+            && !id.contains(char::is_control)
+            && id.chars().count() <= Self::MAX_CHARACTERS;
+        if fits {
+            Ok(Self(id.into()))
+        } else {
+            Err(Self::invalid())
+        }
+    }
+}
+
+resource_name!(
+    AccountId,
+    "accounts",
+    "1 to 100 characters without line breaks, no space first or last"
+);
+
+impl CalculatedFieldId {
+    /// Returns what stands for the id of a definition that is only tried.
+    #[must_use]
+    pub fn of_draft() -> Self {
+        Self("draft".into())
+    }
+}
 
 impl CalendarId {
     /// Returns the calendar of whoever has no other.

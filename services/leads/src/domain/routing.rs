@@ -3,13 +3,11 @@
 
 mod activation;
 mod conditions;
-mod fields;
 mod table;
 
 pub use activation::{Finding, Problem, Surroundings};
 pub(super) use conditions::shortened;
 pub use conditions::{Conditions, Inquiry};
-pub use fields::Details;
 pub use table::{Table, write_table};
 
 use std::collections::HashMap;
@@ -18,6 +16,7 @@ use std::time::Duration;
 use reflex_expr::Lang;
 use serde::{Deserialize, Serialize};
 
+use super::calculated::Names;
 use super::distribution::Group;
 use super::ids::{ProductId, TeamId, TerritoryId};
 use super::member::parse_skills;
@@ -119,12 +118,12 @@ impl RawEntry {
 }
 
 impl PolicySpec {
-    /// Checks the shape of a policy. Whether it can be worked by is told by [`PolicySpec::flaws`], which finds mistakes in
+    /// Checks the shape of a policy, whose conditions may read these names. Whether it can be worked by is told by [`PolicySpec::flaws`], which finds mistakes in
     /// conditions, and [`PolicySpec::misfits`]. Fields of the violations start with `policy.`.
     ///
     /// # Errors
     /// Returns everything that is malformed or too much.
-    pub fn parse(raw: &RawPolicy) -> Result<Self, Vec<Violation>> {
+    pub fn parse(raw: &RawPolicy, names: &Names) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
         violations.number("policy.entries", raw.entries.len(), 0..=MAX_ENTRIES);
         let mut entries = Vec::with_capacity(raw.entries.len());
@@ -151,7 +150,7 @@ impl PolicySpec {
         }
         if !violations.is_empty() {
             // Whoever has to come back anyway learns of mistaken conditions, too.
-            add_mistakes(&mut violations, raw);
+            add_mistakes(&mut violations, raw, names);
             return Err(violations.into_vec());
         }
         let claim_within = if raw.claim_within.is_zero() {
@@ -166,6 +165,12 @@ impl PolicySpec {
             claim_wall_clock: raw.claim_wall_clock,
             reassign_unclaimed: raw.reassign_unclaimed,
         })
+    }
+
+    /// Lists the conditions with the numbers of their entries.
+    pub fn conditions(&self) -> impl Iterator<Item = (u32, &str)> {
+        let entries = self.entries.iter().enumerate();
+        entries.filter_map(|(place, entry)| Some((number(place), entry.when.as_deref()?)))
     }
 }
 
@@ -195,12 +200,12 @@ fn count_conditions(violations: &mut Violations, raw: &RawPolicy) {
     }
 }
 
-fn add_mistakes(violations: &mut Violations, raw: &RawPolicy) {
+fn add_mistakes(violations: &mut Violations, raw: &RawPolicy, names: &Names) {
     let sources = raw.entries.iter().map(RawEntry::condition);
     if sources.clone().flatten().count() > MAX_CONDITIONS {
         return;
     }
-    let Some(conditions) = Conditions::compile(sources) else {
+    let Some(conditions) = Conditions::compile(sources, names) else {
         return;
     };
     for (place, entry) in raw.entries.iter().enumerate() {
@@ -246,9 +251,9 @@ impl Target<'_> {
 }
 
 impl Policy {
-    /// Indexes a version of a policy.
+    /// Indexes a version of a policy whose conditions may read these names.
     #[must_use]
-    pub fn new(version: i32, spec: PolicySpec) -> Self {
+    pub fn new(version: i32, spec: PolicySpec, names: &Names) -> Self {
         let mut cells: HashMap<_, HashMap<_, Vec<_>>> = HashMap::new();
         for (place, entry) in spec.entries.iter().enumerate() {
             cells
@@ -258,7 +263,7 @@ impl Policy {
                 .or_default()
                 .push(place);
         }
-        let conditions = Conditions::compile(spec.entries.iter().map(|entry| entry.when.as_deref()));
+        let conditions = Conditions::compile(spec.entries.iter().map(|entry| entry.when.as_deref()), names);
         let groups = spec
             .entries
             .iter()

@@ -1,16 +1,18 @@
-//! What the intake loop reads and writes: each as one statement a batch.
+//! What the intake loop reads and writes: each as one statement a batch, but for the keys of calculated fields.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
 use reflex_pg::DbError;
 use reflex_tenancy::TenantId;
-use sqlx::{FromRow, PgConnection, PgPool};
+use sqlx::{FromRow, PgConnection, PgPool, types::Json};
 use uuid::Uuid;
 
+use super::calculated_values::{self, RecordValues};
 use super::leads::{LeadRow, lead_columns, stored};
 use crate::domain::{
+    account::Account,
     distribution::{Group, Turn, Turns},
     ids::{LeadId, MemberId, TeamId},
 };
@@ -166,25 +168,56 @@ pub(crate) async fn list_waiting_for_update(
     Ok(rows)
 }
 
-/// Returns the owners of accounts.
-pub(crate) async fn list_account_owners(
+/// What routing wants to know of an account.
+#[derive(Debug)]
+pub(crate) struct KnownAccount {
+    pub(crate) owner: Option<MemberId>,
+    /// What is known of it, where that was asked for.
+    pub(crate) account: Option<Account>,
+}
+
+#[derive(FromRow)]
+struct KnownAccountRow {
+    account: String,
+    owner: Option<String>,
+    display_name: Option<String>,
+    attributes: Option<Json<BTreeMap<String, String>>>,
+}
+
+/// Returns these accounts by key, with what is known of them if `profiles`.
+pub(crate) async fn list_accounts(
     tx: &mut PgConnection,
     tenant: &TenantId,
     accounts: &[&str],
-) -> Result<HashMap<String, MemberId>, DbError> {
+    profiles: bool,
+) -> Result<HashMap<String, KnownAccount>, DbError> {
     if accounts.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(String, String)> =
-        sqlx::query_as("select account, owner from accounts where tenant_id = $1 and account = any ($2)")
-            .bind(tenant.as_str())
-            .bind(accounts)
-            .fetch_all(tx)
-            .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(account, owner)| (account, stored(&owner)))
-        .collect())
+    let statement = if profiles {
+        "select wanted.account, a.owner, p.display_name, p.attributes from unnest($2::text[]) as wanted (account)
+         left join accounts a on a.tenant_id = $1 and a.account = wanted.account
+         left join account_profiles p on p.tenant_id = $1 and p.account = wanted.account"
+    } else {
+        "select account, owner, null as display_name, null::jsonb as attributes from accounts
+         where tenant_id = $1 and account = any ($2)"
+    };
+    let rows: Vec<KnownAccountRow> = sqlx::query_as(statement)
+        .bind(tenant.as_str())
+        .bind(accounts)
+        .fetch_all(tx)
+        .await?;
+    let known = |row: KnownAccountRow| {
+        let profile = row.display_name.zip(row.attributes);
+        let account = profile.map(|(display_name, Json(attributes))| Account {
+            id: stored(&row.account),
+            display_name,
+            attributes,
+        });
+        let owner = row.owner.as_deref().map(stored);
+        (row.account, KnownAccount { owner, account })
+    };
+    Ok(rows.into_iter().map(known).collect())
 }
 
 /// What a decision does to a lead's row.
@@ -201,6 +234,8 @@ pub(crate) struct Move {
     pub(crate) contact_due: Option<Timestamp>,
     pub(crate) provisional: bool,
     pub(crate) require_screening: bool,
+    /// The lead's calculated values; `None` where the tenant has no such fields.
+    pub(crate) values: Option<RecordValues>,
 }
 
 /// What decisions do to everything else.
@@ -217,7 +252,7 @@ pub(crate) struct Changes {
     pub(crate) reroutes: Vec<i64>,
 }
 
-/// Writes what a batch of decisions changes, in one statement.
+/// Writes what a batch of decisions changes: in one statement, and a second one for the keys of calculated fields, if any.
 pub(crate) async fn save(
     tx: &mut PgConnection,
     tenant: &TenantId,
@@ -267,17 +302,18 @@ pub(crate) async fn save(
         .bind(changes.accounts.keys().map(String::as_str).collect::<Vec<_>>())
         .bind(changes.accounts.values().map(MemberId::id).collect::<Vec<_>>())
         .bind(&changes.reroutes)
-        .execute(tx)
+        .bind(column!(|it| it.values.as_ref().map(|values| Json(&values.json))))
+        .execute(&mut *tx)
         .await?;
-    Ok(())
+    calculated_values::save_keys(tx, tenant, moves.iter().filter_map(|it| it.values.as_ref())).await
 }
 
 const SAVE: &str = "
 with decided as (
     select * from unnest($3::uuid[], $4::uuid[], $5::bytea[], $6::text[], $7::text[], $8::text[], $9::text[],
-        $10::timestamptz[], $11::timestamptz[], $12::boolean[], $13::boolean[])
+        $10::timestamptz[], $11::timestamptz[], $12::boolean[], $13::boolean[], $24::jsonb[])
         as decided (lead_id, decision_id, decision, state, owner, team, queue_reason,
-            claim_due, contact_due, provisional, require_screening)
+            claim_due, contact_due, provisional, require_screening, calculated)
 ), moved as (
     update leads l set
         state = d.state, owner = d.owner, team = d.team, queue_reason = d.queue_reason,
@@ -286,7 +322,8 @@ with decided as (
         claim_due_time = d.claim_due,
         contact_due_time = coalesce(l.contact_due_time, d.contact_due),
         due_provisional = d.provisional,
-        require_screening = case when l.contact_due_time is null then d.require_screening else l.require_screening end
+        require_screening = case when l.contact_due_time is null then d.require_screening else l.require_screening end,
+        calculated = coalesce(d.calculated, l.calculated)
     from decided d where l.tenant_id = $1 and l.lead_id = d.lead_id
 ), recorded as (
     insert into routing_decisions (tenant_id, lead_id, decision_id, decide_time, decision)

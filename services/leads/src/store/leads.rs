@@ -55,6 +55,7 @@ pub(crate) struct LeadRow {
     pub(crate) require_screening: bool,
     pub(crate) outcome: Option<String>,
     pub(crate) traceparent: Option<String>,
+    pub(crate) calculated: Option<Json<serde_json::Value>>,
 }
 
 /// The columns of [`LeadRow`], for `concat!` into a statement.
@@ -63,7 +64,7 @@ macro_rules! lead_columns {
         "lead_id, number, state, source, external_id, company, contact_name, phone, email, territory, product, urgency,
          budget_min_fen, budget_max_fen, remark, account, form, form_version, attributes, owner, team, previous_owner,
          fencing_token, queue_reason, create_time, assign_time, claim_time, first_contact_time, claim_due_time,
-         contact_due_time, due_provisional, require_screening, outcome, traceparent"
+         contact_due_time, due_provisional, require_screening, outcome, traceparent, calculated"
     };
 }
 pub(crate) use lead_columns;
@@ -138,6 +139,7 @@ impl LeadRow {
             form_version: self.form_version.unwrap_or_default(),
             attributes: self.attributes.0.clone(),
             outcome: convert::value_of(&convert::OUTCOMES, self.outcome.as_deref()),
+            calculated_values: convert::fields::values(self.calculated.as_ref().map(|Json(values)| values)),
         }
     }
 }
@@ -199,7 +201,7 @@ pub(crate) async fn lock(tx: &mut PgConnection, leads: &[(&TenantId, LeadId)]) -
 }
 
 /// What a list of leads is narrowed to.
-#[derive(Debug, Clone, Default, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Filter {
     pub(crate) state: Option<State>,
     pub(crate) owner: Option<MemberId>,
@@ -232,6 +234,68 @@ pub(crate) async fn list(
     .bind(limit)
     .fetch_all(tx)
     .await?;
+    Ok(rows)
+}
+
+/// Lists these leads as far as they fit, in no order.
+pub(crate) async fn list_these(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    filter: &Filter,
+    leads: &[Uuid],
+) -> Result<Vec<LeadRow>, DbError> {
+    let rows = sqlx::query_as(concat!(
+        "select ",
+        lead_columns!(),
+        " from leads where tenant_id = $1 and lead_id = any ($2)
+              and ($3::text is null or state = $3) and ($4::text is null or owner = $4)
+              and ($5::text is null or team = $5) and ($6::bigint is null or number = $6)"
+    ))
+    .bind(tenant.as_str())
+    .bind(leads)
+    .bind(filter.state.map(State::as_str))
+    .bind(filter.owner.as_ref().map(MemberId::id))
+    .bind(filter.team.as_ref().map(TeamId::id))
+    .bind(filter.number)
+    .fetch_all(tx)
+    .await?;
+    Ok(rows)
+}
+
+/// Locks the next leads after `after`, by id, of all or of one account.
+pub(crate) async fn list_after_for_update(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    account: Option<&str>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<LeadRow>, DbError> {
+    // Two statements, as a plan for both would go by neither index; locked in order of capture, as everybody does.
+    let statement = match account {
+        None => concat!(
+            "select ",
+            lead_columns!(),
+            " from leads where tenant_id = $1 and lead_id = any (array(
+                  select lead_id from leads where tenant_id = $1 and lead_id > $2 and $3::text is null
+                  order by lead_id limit $4))
+              order by sequence for update"
+        ),
+        Some(_) => concat!(
+            "select ",
+            lead_columns!(),
+            " from leads where tenant_id = $1 and lead_id = any (array(
+                  select lead_id from leads where tenant_id = $1 and lead_id > $2 and account = $3 and account <> ''
+                  order by lead_id limit $4))
+              order by sequence for update"
+        ),
+    };
+    let rows = sqlx::query_as(statement)
+        .bind(tenant.as_str())
+        .bind(after.unwrap_or_default())
+        .bind(account)
+        .bind(limit)
+        .fetch_all(tx)
+        .await?;
     Ok(rows)
 }
 

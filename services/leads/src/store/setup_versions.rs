@@ -13,6 +13,16 @@ pub(crate) async fn get(tx: &mut PgConnection, tenant: &TenantId) -> Result<i64,
     Ok(version.unwrap_or_default())
 }
 
+/// Keeps the tenant's setup from changing until the transaction ends, and returns the version; `None` for a tenant that has
+/// set up nothing, where there is nothing to keep.
+pub(crate) async fn share(tx: &mut PgConnection, tenant: &TenantId) -> Result<Option<i64>, DbError> {
+    let version = sqlx::query_scalar("select version from setup_versions where tenant_id = $1 for share")
+        .bind(tenant.as_str())
+        .fetch_optional(tx)
+        .await?;
+    Ok(version)
+}
+
 /// Lets nobody else change the tenant's setup until the transaction ends, and returns the version.
 pub(crate) async fn lock(tx: &mut PgConnection, tenant: &TenantId) -> Result<i64, DbError> {
     let version = sqlx::query_scalar(

@@ -7,8 +7,9 @@ use reflex_leads::{Config, DEFAULTS, SCHEMA};
 use reflex_proto::{
     leads::v1::{
         CaptureLeadRequest, GetLeadRequest, Lead, Member, NewLead, PutMemberRequest, PutRoutingPolicyRequest,
-        PutTeamRequest, RoutingPolicy, Team, calendar_service_client::CalendarServiceClient,
-        directory_service_client::DirectoryServiceClient, form_service_client::FormServiceClient,
+        PutTeamRequest, RoutingPolicy, Team, account_service_client::AccountServiceClient,
+        calendar_service_client::CalendarServiceClient, directory_service_client::DirectoryServiceClient,
+        field_service_client::FieldServiceClient, form_service_client::FormServiceClient,
         import_service_client::ImportServiceClient, lead_service_client::LeadServiceClient, member,
         routing_service_client::RoutingServiceClient,
     },
@@ -56,6 +57,8 @@ pub(crate) struct Caller {
     pub(crate) forms: FormServiceClient<Connection>,
     pub(crate) leads: LeadServiceClient<Connection>,
     pub(crate) imports: ImportServiceClient<Connection>,
+    pub(crate) accounts: AccountServiceClient<Connection>,
+    pub(crate) fields: FieldServiceClient<Connection>,
 }
 
 impl Leads {
@@ -126,6 +129,8 @@ impl Leads {
             calendars: CalendarServiceClient::new(connection.clone()),
             routing: RoutingServiceClient::new(connection.clone()),
             forms: FormServiceClient::new(connection.clone()),
+            accounts: AccountServiceClient::new(connection.clone()),
+            fields: FieldServiceClient::new(connection.clone()),
             leads: LeadServiceClient::new(connection.clone()),
             imports: ImportServiceClient::new(connection),
         }

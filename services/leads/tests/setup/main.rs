@@ -4,6 +4,7 @@
 mod calendars;
 mod directory;
 mod effects;
+mod fields;
 mod form_versions;
 mod forms;
 mod harness;

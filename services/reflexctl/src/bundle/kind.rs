@@ -19,6 +19,10 @@ pub enum Kind {
     Member,
     /// Leave of a member.
     Leave,
+    /// Customer that leads belong to.
+    Account,
+    /// Field that a formula calculates.
+    CalculatedField,
     /// The tenant's one routing policy.
     RoutingPolicy,
     /// Escalation ladder.
@@ -79,7 +83,7 @@ const PLAIN: Facts = Facts {
     output_only: &[],
 };
 
-const FACTS: [Facts; 12] = [
+const FACTS: [Facts; 14] = [
     Facts {
         kind: Kind::Calendar,
         name: "Calendar",
@@ -151,6 +155,28 @@ const FACTS: [Facts; 12] = [
         read: Some("ListLeaves"),
         collection: Some("leaves"),
         filled_in: &["name"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::Account,
+        name: "Account",
+        message: "reflex.leads.v1.Account",
+        service: "reflex.leads.v1.AccountService",
+        put: "PutAccount",
+        read: Some("ListAccounts"),
+        collection: Some("accounts"),
+        output_only: &["owner", "calculated_values", "create_time", "update_time"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::CalculatedField,
+        name: "CalculatedField",
+        message: "reflex.leads.v1.CalculatedField",
+        service: "reflex.leads.v1.FieldService",
+        put: "PutCalculatedField",
+        read: Some("ListCalculatedFields"),
+        collection: Some("calculatedFields"),
+        output_only: &["type", "version", "ready", "recomputing", "update_time"],
         ..PLAIN
     },
     Facts {

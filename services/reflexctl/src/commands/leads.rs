@@ -31,8 +31,10 @@ pub(crate) struct Leads {
 enum LeadsCommand {
     Capture(Box<capture::Capture>),
     Import(Box<import::Import>),
-    /// Lists leads, newest first.
-    #[command(after_help = "Example:\n  reflexctl leads list --state queued --team ortho-1")]
+    /// Lists leads, newest first or by a calculated field.
+    #[command(
+        after_help = "Examples:\n  reflexctl leads list --state queued --team ortho-1\n  reflexctl leads list --order-by '权重 desc'"
+    )]
     List(List),
     /// Shows changes of leads as they are committed, until Ctrl-C; goes on by itself after a break, and misses nothing.
     #[command(after_help = "\
@@ -75,6 +77,9 @@ struct List {
     /// Only leads of this team.
     #[arg(long, default_value = "", hide_default_value = true)]
     team: String,
+    /// Calculated field, then desc for the greatest first; else the newest first.
+    #[arg(long, default_value = "", hide_default_value = true, value_name = "FIELD")]
+    order_by: String,
     #[command(flatten)]
     page: PageArgs,
 }
@@ -126,6 +131,7 @@ impl Leads {
             owner: named("members", &list.owner),
             team: named("teams", &list.team),
             number: String::new(),
+            order_by: list.order_by.clone(),
         };
         let client = LeadServiceClient::new(self.connection.connect()?.to(Owner::Leads)?);
         let response = answer(async || client.clone().list_leads(request.clone()).await).await?;

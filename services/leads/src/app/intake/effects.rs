@@ -27,6 +27,7 @@ use crate::{
     events::{self, Facts},
     setup::Setup,
     store::{
+        calculated_values::RecordValues,
         intake::{self, Changes, Move},
         leads::LeadRow,
         running_clocks::CLAIM_DUE,
@@ -68,7 +69,7 @@ impl<'a> Effects<'a> {
     }
 
     /// Adds what one decision does.
-    pub(super) fn add(&mut self, lead: &LeadRow, sent: &LeadFacts, decision: &Decision) {
+    pub(super) fn add(&mut self, lead: &LeadRow, sent: &LeadFacts, decision: &Decision, values: Option<RecordValues>) {
         // A span of its own, though the batch shares its work: the lead's trace shows when and how it was routed.
         let span = info_span!("route_lead", lead.id = %lead.lead_id);
         if let Some(traceparent) = &lead.traceparent {
@@ -111,6 +112,7 @@ impl<'a> Effects<'a> {
             contact_due: dues.contact,
             provisional: dues.provisional,
             require_screening: dues.require_screening,
+            values,
         });
     }
 

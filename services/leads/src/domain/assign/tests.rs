@@ -3,6 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::calculated::Names;
 use crate::domain::catalogue::Node;
 use crate::domain::directory::DirectoryRows;
 use crate::domain::ids::{LeaveId, TeamId};
@@ -74,7 +75,7 @@ fn policy(entries: Vec<Entry>, default_team: Option<TeamId>) -> Policy {
         claim_wall_clock: false,
         reassign_unclaimed: false,
     };
-    Policy::new(3, spec)
+    Policy::new(3, spec, &Names::default())
 }
 
 /// East and North China, orthopaedics and rehab; a team each for what the requirement names.

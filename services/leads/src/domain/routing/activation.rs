@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use reflex_expr::Error;
 
 use super::{Conditions, Entry, PolicySpec};
+use crate::domain::calculated::Names;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{MemberId, ProductId, TeamId, TerritoryId};
 use crate::domain::leave::Leaves;
@@ -99,10 +100,11 @@ pub struct Surroundings<'a> {
 }
 
 impl PolicySpec {
-    /// Returns what is wrong with the policy itself: mistaken conditions, entries that never get a lead.
+    /// Returns what is wrong with the policy itself, whose conditions may read these names: mistaken conditions, entries that never get a lead.
     #[must_use]
-    pub fn flaws(&self) -> Vec<Finding> {
-        let conditions = Conditions::compile(self.entries.iter().map(|entry| entry.when.as_deref()));
+    pub fn flaws(&self, names: &Names) -> Vec<Finding> {
+        let sources = self.entries.iter().map(|entry| entry.when.as_deref());
+        let conditions = Conditions::compile(sources, names);
         let mut cells: HashMap<_, Vec<usize>> = HashMap::new();
         let mut findings = Vec::new();
         for (place, entry) in self.entries.iter().enumerate() {

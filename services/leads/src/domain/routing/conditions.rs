@@ -1,11 +1,13 @@
 //! The conditions of a policy's entries: checked when a policy is put, compiled once a version, asked for each lead.
 
+use std::collections::BTreeSet;
+
 use jiff::{Timestamp, tz::TimeZone};
 use reflex_expr::ast::Expr;
-use reflex_expr::{Context, Error, Explanation, Facts, Lang, Predicate, Schema, analyse, formula};
+use reflex_expr::{Context, Error, Explanation, Facts, Lang, Predicate, Schema, Slot, analyse, formula};
 
-use super::fields::{self, Reader};
 use crate::domain::assign::LeadFacts;
+use crate::domain::calculated::{Entity, Names, Record, Source, read_names};
 use crate::domain::decision::Missing;
 
 /// Longest condition.
@@ -21,36 +23,59 @@ pub struct Conditions {
     schema: Schema,
     /// By place of the entry.
     predicates: Vec<Option<Result<Predicate, Error>>>,
-    reader: Reader,
+    /// How the fields that conditions use are read, so that no lead is asked for the others.
+    sources: Vec<(Slot, Source)>,
     /// What an entry without a condition asks.
     always: Predicate,
 }
 
 impl Conditions {
-    /// Compiles conditions by the places of their entries; `None` if there are none at all.
+    /// Compiles conditions by the places of their entries, over the fields of leads and these names; `None` if there are none
+    /// at all.
     ///
     /// # Panics
     /// Never: a constant is a condition.
     #[must_use]
-    pub fn compile<'a>(sources: impl IntoIterator<Item = Option<&'a str>>) -> Option<Self> {
+    pub fn compile<'a>(sources: impl IntoIterator<Item = Option<&'a str>>, names: &Names) -> Option<Self> {
         let parsed: Vec<Option<Result<Expr, Error>>> =
             sources.into_iter().map(|source| source.map(formula::parse)).collect();
         if parsed.iter().all(Option::is_none) {
             return None;
         }
-        let schema = fields::schema(parsed.iter().flatten().flatten());
-        let check = |parsed: Result<Expr, Error>| Predicate::check(parsed?, &schema);
+        let read: BTreeSet<String> = parsed.iter().flatten().flatten().flat_map(read_names).collect();
+        let schema = names.used_schema(Entity::Lead, &read);
+        let check = |parsed: Result<Expr, Error>| {
+            let parsed = parsed?;
+            // Only the schema of everything that is known can tell what was meant.
+            Predicate::check(parsed.clone(), &schema).map_err(|error| {
+                let known = names.known_schema(Entity::Lead, &read);
+                Predicate::check(parsed, &known).err().unwrap_or(error)
+            })
+        };
         let predicates: Vec<_> = parsed.into_iter().map(|parsed| parsed.map(check)).collect();
         let sound = predicates.iter().flatten().flatten();
-        let used = sound.flat_map(|predicate| predicate.fields().iter().copied());
-        let reader = Reader::new(used, &schema);
+        let used: BTreeSet<Slot> = sound.flat_map(|predicate| predicate.fields().iter().copied()).collect();
+        let source = |slot: Slot| Some((slot, names.resolve(Entity::Lead, &schema.field(slot)?.name)?.0));
+        let sources = used.into_iter().filter_map(source).collect();
         let always = Predicate::compile("TRUE", &schema).expect("a constant is a condition");
         Some(Self {
             schema,
             predicates,
-            reader,
+            sources,
             always,
         })
+    }
+
+    /// Tells whether a condition reads anything of an account but its key.
+    #[must_use]
+    pub fn read_accounts(&self) -> bool {
+        self.sources.iter().any(|(_, source)| source.needs_account())
+    }
+
+    /// Tells whether a condition reads a calculated field.
+    #[must_use]
+    pub fn read_calculated(&self) -> bool {
+        self.sources.iter().any(|(_, source)| source.calculated().is_some())
     }
 
     /// Returns what is wrong with the condition at a place, if anything is.
@@ -84,9 +109,15 @@ impl Conditions {
     /// Begins to ask the conditions about a lead.
     #[must_use]
     pub fn inquire<'a>(&'a self, lead: &'a LeadFacts, now: Timestamp, zone: &TimeZone) -> Inquiry<'a> {
+        let record = Record::of_lead(lead, now);
+        let mut facts = Facts::new(&self.schema);
+        for (slot, source) in &self.sources {
+            // What does not fit stays blank: a lead captured under other limits must not stop those behind it.
+            let _ = facts.set_slot(*slot, source.read(&record));
+        }
         Inquiry {
             conditions: self,
-            facts: self.reader.facts(&self.schema, lead, now),
+            facts,
             context: Context::new(now, zone.clone()),
         }
     }

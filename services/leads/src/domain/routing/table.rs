@@ -223,7 +223,10 @@ impl Table {
 /// Says why a record has no cells to read.
 fn unreadable(record: &Record, wanted: usize) -> Option<(String, String)> {
     if record.is_oversized() {
-        let (zh, en) = ("太长，是否有引号没有配对？", "is too long; is a quotation mark not closed?");
+        let (zh, en) = (
+            "太长，是否有引号没有配对？",
+            "is too long; is a quotation mark not closed?",
+        );
         return Some((zh.into(), en.into()));
     }
     if record.is_damaged() {

@@ -8,6 +8,7 @@ use super::*;
 use crate::domain::assign::LeadFacts;
 use crate::domain::decision::Trigger;
 use crate::domain::lead::Urgency;
+use crate::domain::lead_fields::Details;
 
 const NOW: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
 
@@ -29,8 +30,13 @@ fn raw_cells(cells: &[(&str, &str, &str)]) -> RawPolicy {
     }
 }
 
+fn no_names() -> Names {
+    Names::default()
+}
+
 fn faulty_fields(raw: &RawPolicy) -> Vec<String> {
-    PolicySpec::parse(raw).map_or_else(|found| found.into_iter().map(|it| it.field).collect(), |_| Vec::new())
+    PolicySpec::parse(raw, &no_names())
+        .map_or_else(|found| found.into_iter().map(|it| it.field).collect(), |_| Vec::new())
 }
 
 #[test]
@@ -57,14 +63,14 @@ fn policies_are_checked() {
         "policy.entries"
     );
     assert_eq!(
-        PolicySpec::parse(&raw_cells(&[])).unwrap().claim_within,
+        PolicySpec::parse(&raw_cells(&[]), &no_names()).unwrap().claim_within,
         DEFAULT_CLAIM_WITHIN
     );
 }
 
 #[test]
 fn policies_are_kept_as_json() {
-    let spec = PolicySpec::parse(&raw_cells(&[("territories/east", "", "teams/zhang")])).unwrap();
+    let spec = PolicySpec::parse(&raw_cells(&[("territories/east", "", "teams/zhang")]), &no_names()).unwrap();
     let json = serde_json::to_string(&spec).unwrap();
     assert!(json.contains(r#""claim_within":"PT2H""#), "{json}");
     assert_eq!(serde_json::from_str::<PolicySpec>(&json).unwrap(), spec);
@@ -77,7 +83,8 @@ fn a_thousand_entries_are_found_by_depth() {
         .iter()
         .map(|name| (name.as_str(), "products/ortho", "teams/zhang"))
         .collect();
-    let policy = Policy::new(1, PolicySpec::parse(&raw_cells(&cells)).unwrap());
+    let spec = PolicySpec::parse(&raw_cells(&cells), &no_names()).unwrap();
+    let policy = Policy::new(1, spec, &no_names());
     let path = ["territories/unknown", "territories/t999", "territories/t0"].map(|name| name.parse().unwrap());
     let plain = |_: usize, entry: &Entry| entry.when.is_none();
     let target = policy
@@ -108,12 +115,13 @@ fn lead() -> LeadFacts {
             attributes: [("科室", "骨科"), ("床位 数", "200"), ("等级Ａ", "三甲")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
+            ..Details::default()
         },
     }
 }
 
 fn holds(when: &str, lead: &LeadFacts) -> bool {
-    let conditions = Conditions::compile([Some(when)]).unwrap();
+    let conditions = Conditions::compile([Some(when)], &no_names()).unwrap();
     assert_eq!(conditions.error(0), None, "{when}");
     let zone = TimeZone::get("Asia/Shanghai").unwrap();
     conditions.inquire(lead, NOW, &zone).holds(0)
@@ -161,7 +169,7 @@ fn what_a_lead_does_not_say_is_blank() {
         details: Details::default(),
         ..lead()
     };
-    for (name, kind, _) in fields::FIELDS {
+    for (name, kind, _) in crate::domain::lead_fields::FIELDS {
         let blank = if kind == reflex_expr::Type::Bool {
             format!("NOT {name}")
         } else {
@@ -196,7 +204,7 @@ fn raw(entries: &[(&str, &str)]) -> RawPolicy {
 }
 
 fn faults(entries: &[(&str, &str)]) -> Vec<(String, String)> {
-    let found = PolicySpec::parse(&raw(entries)).err().unwrap_or_default();
+    let found = PolicySpec::parse(&raw(entries), &no_names()).err().unwrap_or_default();
     found
         .into_iter()
         .map(|fault| (fault.field, fault.description))
@@ -231,13 +239,13 @@ fn whoever_has_to_come_back_learns_of_mistaken_conditions_too() {
 
 #[test]
 fn policies_without_conditions_are_kept_as_before() {
-    let plain = PolicySpec::parse(&raw(&[("", "")])).unwrap();
+    let plain = PolicySpec::parse(&raw(&[("", "")]), &no_names()).unwrap();
     let json = serde_json::to_string(&plain).unwrap();
     assert!(!json.contains("when"), "{json}");
     assert_eq!(serde_json::from_str::<PolicySpec>(&json).unwrap(), plain);
-    assert!(Policy::new(1, plain).conditions().is_none());
+    assert!(Policy::new(1, plain, &no_names()).conditions().is_none());
 
-    let conditional = PolicySpec::parse(&raw(&[("", " 来源 = '展会' ")])).unwrap();
+    let conditional = PolicySpec::parse(&raw(&[("", " 来源 = '展会' ")]), &no_names()).unwrap();
     assert_eq!(conditional.entries[0].when.as_deref(), Some("来源 = '展会'"));
     let json = serde_json::to_string(&conditional).unwrap();
     assert_eq!(serde_json::from_str::<PolicySpec>(&json).unwrap(), conditional);
@@ -246,7 +254,7 @@ fn policies_without_conditions_are_kept_as_before() {
 #[test]
 fn what_is_missing_is_said_in_both_languages_and_bounded() {
     let missing = |when: &str| {
-        let conditions = Conditions::compile([Some(when)]).unwrap();
+        let conditions = Conditions::compile([Some(when)], &no_names()).unwrap();
         let lead = lead();
         let inquiry = conditions.inquire(&lead, NOW, &TimeZone::UTC);
         assert!(!inquiry.holds(0), "{when}");
@@ -375,9 +383,9 @@ proptest! {
         };
         let spec = PolicySpec {
             entries: cells.iter().map(entry).collect(),
-            ..PolicySpec::parse(&raw(&[])).unwrap()
+            ..PolicySpec::parse(&raw(&[]), &no_names()).unwrap()
         };
-        let policy = Policy::new(1, spec);
+        let policy = Policy::new(1, spec, &no_names());
         for (territory, product, lead) in &leads {
             let territories: Vec<_> = TERRITORIES[*territory..].iter().map(|name| id("territories", name)).collect();
             let products: Vec<_> = PRODUCTS[*product..].iter().map(|name| id("products", name)).collect();

@@ -12,9 +12,10 @@ use crate::domain::decision::{Outcome, Trigger};
 use crate::domain::directory::DirectoryRows;
 use crate::domain::distribution::Turn;
 use crate::domain::ids::{LeaveId, ResourceId};
+use crate::domain::lead_fields::Details;
 use crate::domain::leave::{Leave, Leaves};
 use crate::domain::member::{Locale, Team};
-use crate::domain::routing::{Details, Entry, PolicySpec};
+use crate::domain::routing::{Entry, PolicySpec};
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 const TERRITORIES: [(&str, &str, &str); 3] = [
@@ -111,7 +112,11 @@ impl Case {
             .map(|owner| ("acme".to_owned(), self.members[owner].id.clone()));
         Snapshot {
             directory: Arc::new(Directory::new(rows)),
-            policy: Some(Arc::new(Policy::new(1, spec))),
+            policy: Some(Arc::new(Policy::new(
+                1,
+                spec,
+                &crate::domain::calculated::Names::default(),
+            ))),
             leaves: Arc::new(Leaves::new(away.map(|(member, _)| leave(member)))),
             open_leads: self
                 .members

@@ -2,7 +2,7 @@
 
 use reflex_proto::leads::v1::{Lead, ListLeadsResponse};
 
-use crate::output::{Output, Table, more, word};
+use crate::output::{Output, Table, more, values, word};
 
 pub(super) fn render_list(response: &ListLeadsResponse, output: &Output) -> String {
     let headings = [
@@ -15,6 +15,7 @@ pub(super) fn render_list(response: &ListLeadsResponse, output: &Output) -> Stri
         "OWNER",
         "CREATED",
         "CALL BY",
+        "CALCULATED",
     ];
     let mut table = Table::new(headings);
     for lead in &response.leads {
@@ -28,6 +29,7 @@ pub(super) fn render_list(response: &ListLeadsResponse, output: &Output) -> Stri
             lead.owner.clone(),
             output.time(lead.create_time.as_ref()),
             output.time(lead.contact_due_time.as_ref()),
+            values(&lead.calculated_values),
         ]);
     }
     table.render(0) + &more(&response.next_page_token)
@@ -73,6 +75,7 @@ pub(super) fn render_lead(lead: &Lead, output: &Output) -> String {
     for (name, value) in attributes {
         row(name, value.clone());
     }
+    row("calculated", values(&lead.calculated_values));
     row("owner", lead.owner.clone());
     row("team", lead.team.clone());
     row("fencing token", lead.fencing_token.to_string());

@@ -3,6 +3,7 @@
 use reflex_expr::Lang;
 
 use super::*;
+use crate::domain::calculated::Names;
 use crate::domain::catalogue::Node;
 use crate::domain::directory::DirectoryRows;
 use crate::domain::ids::LeaveId;
@@ -107,7 +108,7 @@ fn spec(lines: &[Line], default_team: &str) -> PolicySpec {
         default_team: default_team.into(),
         ..RawPolicy::default()
     };
-    PolicySpec::parse(&raw).unwrap()
+    PolicySpec::parse(&raw, &Names::default()).unwrap()
 }
 
 /// Returns the findings as (code, field, whether it refuses, zh, en).
@@ -124,7 +125,10 @@ fn told(spec: &PolicySpec) -> Vec<(&'static str, String, bool, String, String)> 
         let (zh, en) = (text(Lang::Zh), text(Lang::En));
         (finding.code(), finding.field(), finding.problem.refuses(), zh, en)
     };
-    spec.findings(spec.flaws(), &around).into_iter().map(tell).collect()
+    spec.findings(spec.flaws(&Names::default()), &around)
+        .into_iter()
+        .map(tell)
+        .collect()
 }
 
 /// Lines, and of the one finding about them: code, field, sentence in Chinese and in English.
@@ -389,7 +393,7 @@ fn only_what_is_certain_shadows() {
                 ("", "", first, "teams/zhang", &[][..]),
                 ("", second_product, second, "teams/zhang", &[]),
             ];
-            let flaws = spec(&lines, "").flaws();
+            let flaws = spec(&lines, "").flaws(&Names::default());
             let of_second = flaws.iter().filter(|flaw| flaw.place == Some(1));
             of_second.map(Finding::code).collect()
         };

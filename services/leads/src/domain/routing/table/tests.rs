@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::calculated::Names;
 use crate::domain::catalogue::Node;
 use crate::domain::directory::DirectoryRows;
 use crate::domain::ids::{ProductId, TerritoryId};
@@ -59,7 +60,7 @@ fn spec(entries: Vec<RawEntry>) -> PolicySpec {
         entries,
         ..RawPolicy::default()
     };
-    PolicySpec::parse(&raw).unwrap()
+    PolicySpec::parse(&raw, &Names::default()).unwrap()
 }
 
 fn entry(territory: &str, product: &str, when: &str, team: &str, skills: &[&str]) -> RawEntry {

@@ -1,20 +1,21 @@
-//! The fields of a lead that the condition of an entry may read, each by a Chinese and by an English name.
+//! The stored fields of a lead that conditions and formulas may read, each by a Chinese and by an English name.
 //!
-//! Name, telephone and e-mail of the contact are not among them: what a condition read is told with the decision, also to
-//! those who may not see contacts.
+//! Name, telephone and e-mail of the contact are not among them: what a condition or a formula read is told, also to those
+//! who may not see contacts.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use reflex_expr::ast::{Expr, Node};
-use reflex_expr::{Facts, Field, Schema, Slot, Type, Value};
+use reflex_expr::{Field, Type, Value};
 use rust_decimal::Decimal;
 
-use crate::domain::assign::LeadFacts;
-use crate::domain::lead::Urgency;
+use super::account::Account;
+use super::assign::LeadFacts;
+use super::lead::Urgency;
 
-/// What only conditions want to know of a lead; empty where the policy has none.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What only conditions and formulas want to know of a lead; empty where the tenant has neither.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Details {
     /// Channel.
     pub source: String,
@@ -38,6 +39,12 @@ pub struct Details {
     pub create_time: Option<Timestamp>,
     /// Further fields by name.
     pub attributes: HashMap<String, String>,
+    /// What is known of its account.
+    pub customer: Option<Arc<Account>>,
+    /// The account's calculated values, by the places of their definitions.
+    pub customer_values: Vec<Value<'static>>,
+    /// Its own calculated values, by the places of their definitions.
+    pub values: Vec<Value<'static>>,
 }
 
 /// How a field is read.
@@ -77,105 +84,20 @@ pub(super) const FIELDS: [(&str, Type, Read); 30] = [
     ("age_hours", Type::Number, age_hours),
 ];
 
-/// What the names of attributes start with.
-const ATTRIBUTES: [&str; 2] = ["属性.", "attributes."];
-
-/// Most attributes that the conditions of one policy may read, each name counted once.
-const MAX_ATTRIBUTES: usize = 1000;
-/// Longest name of an attribute, as leads have it.
-const MAX_NAME_CHARACTERS: usize = 64;
-
 const SECONDS_PER_HOUR: i64 = 3600;
 
-/// Makes the schema of a policy: every field, and the attributes that its conditions name, as attributes are whatever
-/// the forms of the tenant ask.
-pub(super) fn schema<'a>(conditions: impl IntoIterator<Item = &'a Expr>) -> Schema {
-    let mut attributes = BTreeSet::new();
-    for condition in conditions {
-        collect_attributes(condition, &mut attributes);
-    }
-    let known = |attributes: BTreeSet<&str>| {
-        let texts = attributes.into_iter().map(|name| Field::new(name, Type::Text));
-        FIELDS.iter().map(field).chain(texts).collect()
-    };
-    // Names that a formula may have are names a schema may have; without them they are unknown, which is told.
-    Schema::new(known(attributes))
-        .or_else(|_| Schema::new(known(BTreeSet::new())))
-        .expect("the fields' own names are sound")
+/// Finds a field by one of its names.
+pub(super) fn find(name: &str) -> Option<&'static (&'static str, Type, Read)> {
+    FIELDS.iter().find(|(known, ..)| *known == name)
 }
 
-fn field((name, kind, _): &(&str, Type, Read)) -> Field {
+/// Describes a field to whoever checks expressions.
+pub(super) fn described((name, kind, _): &(&str, Type, Read)) -> Field {
     match *name {
         "紧急程度" => Field::new(*name, *kind).with_options(["红", "黄", "绿"]),
         "urgency" => Field::new(*name, *kind).with_options(["red", "yellow", "green"]),
         _ => Field::new(*name, *kind),
     }
-}
-
-fn collect_attributes<'a>(expr: &'a Expr, found: &mut BTreeSet<&'a str>) {
-    if let Node::Field(name) = &expr.node
-        && found.len() < MAX_ATTRIBUTES
-        && attribute(name).is_some_and(|name| name.chars().count() <= MAX_NAME_CHARACTERS)
-    {
-        found.insert(name);
-    }
-    for part in expr.parts() {
-        collect_attributes(part, found);
-    }
-}
-
-fn attribute(field: &str) -> Option<&str> {
-    ATTRIBUTES.iter().find_map(|prefix| field.strip_prefix(prefix))
-}
-
-/// How the fields that conditions use are read, so that no lead is asked for the others.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Reader {
-    fields: Vec<(Slot, Read)>,
-    attributes: bool,
-}
-
-impl Reader {
-    /// Makes the reader of these fields of a schema.
-    pub(super) fn new(used: impl IntoIterator<Item = Slot>, schema: &Schema) -> Self {
-        let used: BTreeSet<Slot> = used.into_iter().collect();
-        let mut reader = Self::default();
-        for slot in used {
-            let name = schema.field(slot).map_or("", |field| field.name.as_str());
-            match FIELDS.iter().find(|(known, ..)| *known == name) {
-                Some((.., read)) => reader.fields.push((slot, *read)),
-                None => reader.attributes = true,
-            }
-        }
-        reader
-    }
-
-    /// Reads what the conditions want to know of a lead.
-    pub(super) fn facts<'a>(&self, schema: &'a Schema, lead: &'a LeadFacts, now: Timestamp) -> Facts<'a> {
-        let mut facts = Facts::new(schema);
-        for (slot, read) in &self.fields {
-            set(&mut facts, *slot, read(lead, now));
-        }
-        if self.attributes {
-            let mut name = String::new();
-            for (attribute, value) in &lead.details.attributes {
-                for prefix in ATTRIBUTES {
-                    name.clear();
-                    name.push_str(prefix);
-                    name.push_str(attribute);
-                    if let Some((slot, _)) = schema.find(&name) {
-                        set(&mut facts, slot, text(value));
-                    }
-                }
-            }
-        }
-        facts
-    }
-}
-
-fn set<'a>(facts: &mut Facts<'a>, slot: Slot, value: Value<'a>) {
-    // What does not fit stays blank: a lead captured under other limits must not stop those behind it.
-    let _ = facts.set_slot(slot, value);
 }
 
 fn text(text: &str) -> Value<'_> {
