@@ -1,6 +1,9 @@
 //! `import`: rows of a CSV file previewed and imported, against COPY of the same rows.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
 
 use reflex_proto::leads::v1::{
     ImportLeadsRequest, ImportLeadsResponse, LeadFileSettings, NewLead, import_service_client::ImportServiceClient,
@@ -195,11 +198,10 @@ fn copy_rows(source: &str, count: usize) -> String {
     let mut rows = String::new();
     for number in 0..count {
         let lead = sample::lead(source, number);
-        let raw: String = cells(&lead)
-            .join(",")
-            .bytes()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let mut raw = String::new();
+        for byte in cells(&lead).join(",").bytes() {
+            let _ = write!(raw, "{byte:02x}");
+        }
         let columns = [
             TENANT.to_owned(),
             SystemIds.next().to_string(),
