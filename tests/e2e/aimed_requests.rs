@@ -289,7 +289,7 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
     ),
     (
         "leads.v1.RoutingService/CheckRoutingPolicy",
-        r#"{"policy": {"entries": [{"territory": "<territory>", "product": "<product>", "team": "<team>"}]}}"#,
+        r#"{"policy": {"entries": [{"territory": "<territory>", "product": "<product>", "team": "<team>", "skills": ["x"]}]}}"#,
         Nothing,
     ),
     (

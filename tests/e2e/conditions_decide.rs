@@ -158,8 +158,9 @@ async fn a_mistake_in_a_condition_is_refused_with_its_place() {
         .await
         .unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    let said = "policy.entries[0].when: 第 1 行第 16 列：没有字段“来园”，是否应为 来源 ？ / line 1, column 16: \
-                there is no field 来园, did you mean 来源 ?";
+    let said = "policy.entries[0].when: 第 1 条（任何地域 × 任何产品）：条件第 1 行第 16 列有误：没有字段“来园”，是否应为 来源 ？ / \
+                entry 1 (any territory × any product): the condition has a mistake at line 1, column 16: there is no field \
+                来园, did you mean 来源 ?";
     assert_eq!(status.message(), said);
     scene.suite.stop().await;
 }

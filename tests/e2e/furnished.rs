@@ -199,8 +199,11 @@ impl Furnishing<'_> {
             .await;
         self.keep(&answer, &[("ladder", "/ladder/name")]);
         let policy = json!({"entries": [{"territory": "territories/minhang", "team": TEAM}], "defaultTeam": TEAM});
-        self.ask("leads.v1.RoutingService/PutRoutingPolicy", json!({"policy": policy}))
-            .await;
+        self.ask(
+            "leads.v1.RoutingService/PutRoutingPolicy",
+            json!({"policy": policy, "note": MARK}),
+        )
+        .await;
     }
 
     async fn notifications(&mut self, simulator: &Simulator) {

@@ -95,7 +95,8 @@ impl Aim<'_> {
                 let other = invent(name);
                 names = names.replace(&place, name);
                 invented = invented.replace(&place, &other);
-                pairs.push((name.clone(), other));
+                // Sentences also name things without their collection.
+                pairs.push((bare(name), bare(&other)));
             }
         }
         let aimed = self.send(&format!("spy-{at}"), method, &names).await;
@@ -158,6 +159,10 @@ impl Aim<'_> {
 }
 
 /// Returns a name of the same form that nothing has.
+fn bare(name: &str) -> String {
+    name.rsplit_once('/').map_or(name, |(_, id)| id).to_owned()
+}
+
 fn invent(name: &str) -> String {
     let (collection, id) = name
         .rsplit_once('/')

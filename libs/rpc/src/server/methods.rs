@@ -89,6 +89,6 @@ mod tests {
             .filter(|method| !method.bounded)
             .map(|method| method.name)
             .collect();
-        assert_eq!(unbounded, ["StreamCaptureLeads"]);
+        assert_eq!(unbounded, ["ImportLeads", "StreamCaptureLeads"]);
     }
 }

@@ -65,8 +65,10 @@ pub(crate) struct PastDecision {
     pub(crate) id: Uuid,
     pub(crate) time: Timestamp,
     pub(crate) trigger: Trigger,
-    /// When the owner before lost the lead, as far as that is on record.
-    pub(crate) lost: Moment,
+    /// When the lead was lost by the owner of the decision before, if it had one.
+    pub(crate) lost: Option<Moment>,
+    /// Whether they lost it as they did not claim it.
+    pub(crate) expired: bool,
     pub(crate) policy_version: i32,
     /// Number of the entry that matched.
     pub(crate) entry: Option<u32>,
@@ -100,14 +102,14 @@ impl PastLead {
             facts,
             create_time: lead.create_time.to_jiff(),
             contact_time: instant(lead.first_contact_time),
-            closed: instant(row.close_time).map(|time| of_kind(&history, "closed", (time, Uuid::nil()))),
+            closed: instant(row.close_time).map(|time| {
+                let entry = history.iter().rfind(|entry| entry.kind == "closed");
+                entry.map_or((time, Uuid::nil()), HistoryRow::moment)
+            }),
             claim_due: instant(lead.claim_due_time),
             contact_due: instant(lead.contact_due_time),
             claims: claims.map(|entry| entry.time).collect(),
-            decisions: decisions
-                .into_iter()
-                .map(|row| PastDecision::new(row, &history))
-                .collect(),
+            decisions: PastDecision::all(decisions, &history),
             steps: happened.escalations.remove(&lead.lead_id).unwrap_or_default(),
         })
     }
@@ -125,7 +127,7 @@ impl PastLead {
         let mut holding: Option<&PastDecision> = None;
         let mut previous = None;
         for decision in &self.decisions {
-            let lost = holding.filter(|_| decision.trigger.takes_from_owner() && decision.lost < start);
+            let lost = holding.filter(|_| decision.lost.is_some_and(|lost| lost < start));
             if let Some(lost) = lost {
                 previous.clone_from(&lost.owner);
                 holding = None;
@@ -140,18 +142,36 @@ impl PastLead {
 }
 
 impl PastDecision {
-    fn new(row: DecisionRow, history: &[HistoryRow]) -> Self {
+    /// Puts the decisions about a lead together with what cost it its owners. The trigger does not tell: who looked at all
+    /// that wait may have found it before the request to look at it.
+    fn all(rows: Vec<DecisionRow>, history: &[HistoryRow]) -> Vec<Self> {
+        let mut decisions: Vec<Self> = Vec::with_capacity(rows.len());
+        for row in rows {
+            let mut decision = Self::new(row);
+            if let Some(before) = decisions.last().filter(|before| before.owner.is_some()) {
+                let span = before.moment()..=decision.moment();
+                let costs = |entry: &&HistoryRow| {
+                    let expired = entry.kind == "claim_expired" && decision.trigger != Trigger::OwnerLeft;
+                    (expired || entry.kind == "released") && span.contains(&entry.moment())
+                };
+                let cause = history.iter().rfind(costs);
+                decision.expired = cause.is_some_and(|cause| cause.kind == "claim_expired");
+                decision.lost = Some(cause.map_or(decision.moment(), HistoryRow::moment));
+            }
+            decisions.push(decision);
+        }
+        decisions
+    }
+
+    fn new(row: DecisionRow) -> Self {
         let DecisionRow { id, time, decision } = row;
         let trigger = Trigger::find(&decision.trigger).unwrap_or(Trigger::Captured);
         Self {
             id,
             time,
             trigger,
-            lost: match trigger {
-                Trigger::Released => of_kind(history, "released", (time, id)),
-                Trigger::ClaimExpired => of_kind(history, "claim_expired", (time, id)),
-                _ => (time, id),
-            },
+            lost: None,
+            expired: false,
             policy_version: decision.policy_version,
             entry: u32::try_from(decision.matched_number).ok().filter(|number| *number > 0),
             team: decision.team.parse().ok(),
@@ -182,14 +202,6 @@ impl PastDecision {
             None => spec.default_team.clone().map(|team| Group::new(team, &[])),
         }
     }
-}
-
-/// Returns the last entry of a kind until a moment, or that moment.
-fn of_kind(history: &[HistoryRow], kind: &str, until: Moment) -> Moment {
-    let earlier = history
-        .iter()
-        .filter(|entry| entry.kind == kind && entry.time <= until.0);
-    earlier.map(|entry| (entry.time, entry.id)).next_back().unwrap_or(until)
 }
 
 fn open_leads(decision: &RoutingDecision) -> Vec<(MemberId, u32)> {

@@ -189,12 +189,6 @@ impl Trigger {
     pub fn find(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|trigger| trigger.as_str() == word)
     }
-
-    /// Tells whether the lead had an owner, who has it no longer.
-    #[must_use]
-    pub fn takes_from_owner(self) -> bool {
-        matches!(self, Self::Released | Self::ClaimExpired | Self::OwnerLeft)
-    }
 }
 
 /// Inputs and reasons of a decision.

@@ -38,6 +38,13 @@ pub(crate) struct HistoryRow {
     pub(crate) kind: String,
 }
 
+impl HistoryRow {
+    /// Returns its place in the order of all.
+    pub(crate) fn moment(&self) -> (Timestamp, Uuid) {
+        (self.time, self.id)
+    }
+}
+
 /// What happened to the leads of a page, by lead.
 #[derive(Debug, Default)]
 pub(crate) struct Happened {

@@ -213,6 +213,18 @@ async fn what_is_committed_late_is_not_missed() {
         (Kind::Captured, "无锡电子"),
         (Kind::Queued, "无锡电子"),
     ];
-    assert_eq!(watch.next_few(3).await, pairs(&expected));
-    assert_eq!(newcomer.next_few(3).await, pairs(&expected));
+    assert_eq!(since_the_close(&mut watch).await, pairs(&expected));
+    assert_eq!(since_the_close(&mut newcomer).await, pairs(&expected));
+}
+
+/// Returns the next three changes, without what is told once more of before: transactions of other databases keep the start
+/// of a watch back.
+async fn since_the_close(watch: &mut Watch) -> Vec<(Kind, String)> {
+    loop {
+        let mut next = watch.next_few(1).await;
+        if next[0].0 == Kind::Closed {
+            next.extend(watch.next_few(2).await);
+            return next;
+        }
+    }
 }

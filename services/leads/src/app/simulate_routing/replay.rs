@@ -178,7 +178,7 @@ impl<'a> Replay<'a> {
         let lead = event.lead;
         let overtaken = |decision: &PastDecision, fate: &Fate| {
             // The claim ran out by the rehearsed terms, or never.
-            decision.trigger == Trigger::ClaimExpired && fate.own_fuse
+            decision.expired && fate.own_fuse
         };
         match event.what {
             What::Closed => {
@@ -198,7 +198,7 @@ impl<'a> Replay<'a> {
                 if overtaken(decision, &self.fates[lead]) {
                     return;
                 }
-                let lost = decision.trigger.takes_from_owner() || decision.trigger == Trigger::Captured;
+                let lost = decision.lost.is_some() || decision.trigger == Trigger::Captured;
                 if !lost && self.fates[lead].owner.is_some() {
                     // It waited until now; in the rehearsal it has found somebody earlier.
                     return;

@@ -45,8 +45,8 @@ pub(super) fn script(leads: &[PastLead], start: Moment) -> Vec<Event> {
             });
         };
         for (index, decision) in lead.since(start) {
-            if decision.trigger.takes_from_owner() && decision.lost >= start {
-                add(decision.lost, What::Lost(index));
+            if let Some(lost) = decision.lost.filter(|lost| *lost >= start) {
+                add(lost, What::Lost(index));
             }
             add(decision.moment(), What::Decided(index));
         }

@@ -210,7 +210,15 @@ fn headings_and_encodings_are_checked_first() {
     );
     assert_eq!(faults("").len(), 5);
     let gbk = Table::read(b"territory,product,when,team,skills\n,,,\xd5\xc5,\n", &directory()).unwrap_err();
-    assert!(gbk[0].description.starts_with("line 2: is not UTF-8"), "{gbk:?}");
+    assert!(
+        gbk[0].description.contains("没有叫“张”的"),
+        "read as what spreadsheets write: {gbk:?}"
+    );
+    let neither = Table::read(b"territory,product,when,team,skills\n,,,\xff\xff,\n", &directory()).unwrap_err();
+    assert!(
+        neither[0].description.contains("none of the file's encoding"),
+        "{neither:?}"
+    );
 }
 
 #[test]
