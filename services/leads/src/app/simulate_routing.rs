@@ -139,7 +139,13 @@ impl App {
         progress.lead_count = reading.count;
         while reading.page(&mut tx, tenant).await? {
             progress.read_count = reading.read;
-            send(parts, Part::Progress(*progress)).await?;
+            // The transaction does not wait for a slow reader: what he has no room for is not said.
+            let told = parts.try_send(SimulateRoutingResponse {
+                part: Some(Part::Progress(*progress)),
+            });
+            if matches!(told, Err(mpsc::error::TrySendError::Closed(_))) {
+                return Err(nobody_listens());
+            }
         }
         reading.end(&mut tx, tenant, &rehearsal.in_force).await
     }
@@ -177,11 +183,12 @@ fn decisions(script: &[Event]) -> i64 {
 
 async fn send(parts: &Parts, part: Part) -> Result<(), Error> {
     let response = SimulateRoutingResponse { part: Some(part) };
-    // Whoever asked has gone: nobody reads the error either.
-    parts
-        .send(response)
-        .await
-        .map_err(|_| Error::WrongState("nobody listens".into()))
+    parts.send(response).await.map_err(|_| nobody_listens())
+}
+
+/// Whoever asked has gone: nobody reads the error either.
+fn nobody_listens() -> Error {
+    Error::WrongState("nobody listens".into())
 }
 
 impl Wanted {

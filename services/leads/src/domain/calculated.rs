@@ -182,7 +182,7 @@ impl CalculatedFields {
     /// Calculates the fields of a lead, of which the account's values are known, in the order of [`Self::definitions`].
     #[must_use]
     pub fn of_lead(&self, lead: &LeadFacts, context: &Context) -> Vec<Outcome> {
-        // No formula of a field may read how long a lead waits, so any instant does for now.
+        // No formula of a field may read how long a lead waits: the instant counts for nothing.
         self.lead
             .evaluate(&Record::of_lead(lead, Timestamp::UNIX_EPOCH), context)
     }

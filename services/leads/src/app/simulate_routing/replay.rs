@@ -6,6 +6,8 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::script::{Event, What};
 use crate::{
     app::{
@@ -22,7 +24,6 @@ use crate::{
     },
     setup::Setup,
 };
-use jiff::Timestamp;
 
 /// By which policy a decision is made.
 #[derive(Debug, Clone)]
