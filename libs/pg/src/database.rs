@@ -13,13 +13,18 @@ use reflex_tenancy::TenantSet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sqlx::{
-    AssertSqlSafe, PgConnection, PgPool, Postgres, SqlSafeStr,
+    AssertSqlSafe, FromRow, PgConnection, PgPool, Postgres, SqlSafeStr,
     pool::PoolConnection,
-    postgres::{PgConnectOptions, PgPoolOptions, PgTransactionManager},
+    postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow, PgTransactionManager},
+    query::QueryAs,
 };
 use sqlx_core::transaction::TransactionManager;
 
 use crate::{DbError, kept::Kept, lease::Hold};
+
+/// Statements of loops take whole batches as arrays. Planned for the arrays at hand, again and again, they would wait
+/// longer for the plan than for the rows.
+const GENERIC_PLANS: &str = "set_config('plan_cache_mode', 'force_generic_plan', true)";
 
 /// Where a service's database is, by role.
 #[derive(Debug, Clone, Deserialize)]
@@ -53,8 +58,9 @@ impl Database {
     /// # Errors
     /// When a URL cannot be parsed.
     pub fn connect(config: &DatabaseConfig) -> Result<Self, DbError> {
-        let app = pool(&config.app_url, config.max_connections)?;
-        let worker = pool(&config.worker_url, (config.max_connections / 4).max(4))?;
+        let app = pool(&config.app_url, config.max_connections, "auto")?;
+        let worker_connections = (config.max_connections / 4).max(4);
+        let worker = pool(&config.worker_url, worker_connections, "force_generic_plan")?;
         Ok(Self {
             kept_app: Kept::new(app.clone()),
             kept_worker: Kept::new(worker.clone()),
@@ -89,7 +95,7 @@ impl Database {
         holds: &[&Hold],
     ) -> Result<Transaction, DbError> {
         let tenants = tenants.joined();
-        let mut statements = format!("select set_config('reflex.tenants', '{tenants}', true)");
+        let mut statements = format!("select set_config('reflex.tenants', '{tenants}', true), {GENERIC_PLANS}");
         for hold in holds {
             write!(statements, ", hold_shard('{}', {})", hold.shard(), hold.fence()).expect("text can be written");
         }
@@ -108,10 +114,38 @@ impl Database {
         self.begin_with(
             name,
             &self.kept_worker,
-            format!("select hold_shard('{shard}', {fence}), set_config('synchronous_commit', 'off', true); begin"),
+            format!(
+                "select hold_shard('{shard}', {fence}), set_config('synchronous_commit', 'off', true), {GENERIC_PLANS}; \
+                 begin"
+            ),
         )
         .await
     }
+
+    /// Runs one statement that is a transaction by itself: one round trip where begin, statement and commit take three.
+    ///
+    /// The connection is bound to no tenant. The statement binds them, and everything else of it has to come after:
+    /// `with bound as materialized (select set_config('reflex.tenants', $1, true)), …`, and whatever reads or writes rows
+    /// joins `bound`.
+    ///
+    /// # Errors
+    /// When the database failed or the outcome is unknown; retry with the same request id.
+    pub async fn run_alone<T>(
+        &self,
+        name: &'static str,
+        statement: QueryAs<'_, Postgres, T, PgArguments>,
+    ) -> Result<Vec<T>, DbError>
+    where
+        T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let started = Instant::now();
+        let mut connection = self.kept_app.take().await?;
+        let rows = statement.fetch_all(&mut *connection).await?;
+        self.kept_app.keep(connection);
+        record(&self.durations, name, started);
+        Ok(rows)
+    }
+
 
     /// The statements before `begin` run in the implicit transaction that `begin` then turns into an explicit one: what
     /// they set and lock lasts until the commit, and if one fails the connection is idle again, not stuck in an aborted
@@ -151,10 +185,7 @@ impl Transaction {
         if let Some(connection) = self.connection.take() {
             self.kept.keep(connection);
         }
-        self.durations.record(
-            self.started.elapsed().as_secs_f64(),
-            &[KeyValue::new("db.transaction.name", self.name)],
-        );
+        record(&self.durations, self.name, self.started);
         Ok(())
     }
 }
@@ -184,6 +215,13 @@ impl Drop for Transaction {
             PgTransactionManager::start_rollback(connection);
         }
     }
+}
+
+fn record(durations: &Histogram<f64>, name: &'static str, started: Instant) {
+    durations.record(
+        started.elapsed().as_secs_f64(),
+        &[KeyValue::new("db.transaction.name", name)],
+    );
 }
 
 /// Runs `work` again, a few times, when its transaction conflicted with another one; `work` must be repeatable.
@@ -220,7 +258,7 @@ impl AsConflict for DbError {
     }
 }
 
-fn pool(url: &SecretString, max_connections: u32) -> Result<PgPool, DbError> {
+fn pool(url: &SecretString, max_connections: u32, plan_cache_mode: &'static str) -> Result<PgPool, DbError> {
     let options = PgConnectOptions::from_str(url.expose_secret())?
         // A worker that is stopped inside a transaction must not hold its locks for longer than a shard takes to move.
         .options([
@@ -230,6 +268,7 @@ fn pool(url: &SecretString, max_connections: u32) -> Result<PgPool, DbError> {
             // Every statement of a service goes by an index. A plan that was made while its tables were empty would read
             // them whole, and is kept while they fill.
             ("enable_seqscan", "off"),
+            ("plan_cache_mode", plan_cache_mode),
         ])
         .statement_cache_capacity(256);
     Ok(PgPoolOptions::new()

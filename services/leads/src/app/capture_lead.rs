@@ -143,15 +143,17 @@ impl CaptureBatches {
     }
 
     async fn store(&self, rows: &[NewRow]) -> Result<Vec<Outcome>, DbError> {
-        let tenants: TenantSet = rows.iter().map(|row| row.tenant.clone()).collect();
-        let mut tx = self.db.begin("capture_leads", &tenants).await?;
-        let written = capture::insert(&mut tx, rows).await?;
+        let written = capture::insert_alone(&self.db, rows).await?;
         let earlier = if written.len() < rows.len() {
-            capture::list_earlier(&mut tx, &rows.iter().map(NewRow::key).collect::<Vec<_>>()).await?
+            let tenants: TenantSet = rows.iter().map(|row| row.tenant.clone()).collect();
+            let mut tx = self.db.begin("list_earlier_leads", &tenants).await?;
+            let keys: Vec<Key<'_>> = rows.iter().map(NewRow::key).collect();
+            let earlier = capture::list_earlier(&mut tx, &keys).await?;
+            tx.commit().await?;
+            earlier
         } else {
             Vec::new()
         };
-        tx.commit().await?;
         Ok(rows.iter().map(|row| answer(row, &written, &earlier)).collect())
     }
 }

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
 use prost::Message;
 use reflex_events::{STREAM_SHARDS, envelope::shard_of};
-use reflex_pg::DbError;
+use reflex_pg::{Database, DbError};
 use reflex_proto::leads::v1::LeadCaptured;
-use reflex_tenancy::TenantId;
-use sqlx::{FromRow, PgConnection, types::Json};
+use reflex_tenancy::{TenantId, TenantSet};
+use sqlx::{FromRow, PgConnection, Postgres, postgres::PgArguments, query::QueryAs, types::Json};
 use uuid::Uuid;
 
 use super::reroute::intake_shard;
@@ -43,10 +43,25 @@ pub(crate) struct Stored {
     pub(crate) create_time: Timestamp,
 }
 
-/// Inserts leads that are not there yet, with their numbers and facts; returns the number of each that was written.
+/// A statement that returns the id and the number of each lead it wrote.
+type Insert<'a> = QueryAs<'a, Postgres, (Uuid, i64), PgArguments>;
+
+/// Inserts leads that are not there yet, with their numbers and facts, as a transaction of its own; returns the number of
+/// each that was written.
 ///
 /// Numbers are taken for the whole batch, so a repeated lead leaves a gap in them.
+pub(crate) async fn insert_alone(db: &Database, rows: &[NewRow]) -> Result<HashMap<Uuid, i64>, DbError> {
+    let written = db.run_alone("capture_leads", insertion(rows)).await?;
+    Ok(written.into_iter().collect())
+}
+
+/// Inserts leads like [`insert_alone`] in a transaction that does more.
 pub(crate) async fn insert(tx: &mut PgConnection, rows: &[NewRow]) -> Result<HashMap<Uuid, i64>, DbError> {
+    let written = insertion(rows).fetch_all(tx).await?;
+    Ok(written.into_iter().collect())
+}
+
+fn insertion(rows: &[NewRow]) -> Insert<'_> {
     macro_rules! column {
         (|$row:ident| $value:expr) => {
             rows.iter().map(|$row| $value).collect::<Vec<_>>()
@@ -64,7 +79,8 @@ pub(crate) async fn insert(tx: &mut PgConnection, rows: &[NewRow]) -> Result<Has
             *count - 1
         })
         .collect();
-    let written: Vec<(Uuid, i64)> = sqlx::query_as(INSERT)
+    let bound: TenantSet = rows.iter().map(|row| row.tenant.clone()).collect();
+    sqlx::query_as(INSERT)
         .bind(column!(|row| row.tenant.as_str()))
         .bind(column!(|row| row.lead_id))
         .bind(column!(|row| intake_shard(&row.tenant)))
@@ -102,9 +118,7 @@ pub(crate) async fn insert(tx: &mut PgConnection, rows: &[NewRow]) -> Result<Has
         .bind(tenants.keys().copied().collect::<Vec<_>>())
         .bind(tenants.values().copied().collect::<Vec<_>>())
         .bind(column!(|row| row.lead.form_version))
-        .fetch_all(tx)
-        .await?;
-    Ok(written.into_iter().collect())
+        .bind(bound.joined())
 }
 
 fn fact(row: &NewRow) -> Vec<u8> {
@@ -116,9 +130,12 @@ fn fact(row: &NewRow) -> Vec<u8> {
     .encode_to_vec()
 }
 
+/// Binds its tenants itself, see [`Database::run_alone`].
 const INSERT: &str = "
-with sent as (
-    select * from unnest($1::text[], $2::uuid[], $3::smallint[], $4::text[], $5::text[], $6::uuid[], $7::bytea[],
+with bound as materialized (
+    select set_config('reflex.tenants', $32, true)
+), sent as (
+    select sent.* from bound, unnest($1::text[], $2::uuid[], $3::smallint[], $4::text[], $5::text[], $6::uuid[], $7::bytea[],
         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[],
         $16::bigint[], $17::text[], $18::text[], $19::text[], $20::jsonb[], $21::bytea[], $22::timestamptz[],
         $23::text[], $24::uuid[], $25::smallint[], $26::bytea[], $28::bigint[],
@@ -129,7 +146,7 @@ with sent as (
             traceparent, event_id, stream_shard, fact, behind, form_version, place)
 ), taken as (
     insert into lead_numbers as n (tenant_id, next)
-    select tenant_id, 1 + leads from unnest($29::text[], $30::bigint[]) as counted (tenant_id, leads)
+    select tenant_id, 1 + leads from bound, unnest($29::text[], $30::bigint[]) as counted (tenant_id, leads)
     on conflict (tenant_id) do update set next = n.next + excluded.next - 1
     returning tenant_id, next
 ), written as (
