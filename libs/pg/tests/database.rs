@@ -92,6 +92,15 @@ async fn connections_forget(db: &Database) {
             .await
             .unwrap();
         assert_eq!(unbound, 0, "no tenant means no rows");
+        let alone = sqlx::query_as(
+            "with bound as materialized (select set_config('reflex.tenants', $1, true))
+             select (select count(*) from request_ids) from bound",
+        );
+        let counted: Vec<(i64,)> = db.run_alone("alone", alone.bind("b")).await.unwrap();
+        assert_eq!(counted, [(1,)]);
+        let next = sqlx::query_as("select count(*) from request_ids");
+        let counted: Vec<(i64,)> = db.run_alone("next", next).await.unwrap();
+        assert_eq!(counted, [(0,)], "what a statement binds ends with it");
     }
     assert_eq!(visible(db, &[tenant("a"), tenant("b")].into_iter().collect()).await, 2);
 

@@ -64,6 +64,7 @@ pub(crate) struct App {
     pub(crate) ids: SharedIds,
     pub(crate) relay: RelayWake,
     pub(crate) intake: IntakeWake,
+    pub(crate) imports: ImportsUnderWay,
     pub(crate) recomputes: recompute_fields::RecomputeWake,
     pub(crate) timers: TimerWake,
     pub(crate) setups: Setups,
@@ -72,6 +73,22 @@ pub(crate) struct App {
     pub(crate) watchers: Arc<watch_leads::Watchers>,
     /// How long facts are kept after they were published.
     pub(crate) fact_retention: Duration,
+}
+
+/// Counts the imports that this process is storing, to which routing gives way.
+#[derive(Debug, Default)]
+pub(crate) struct ImportsUnderWay(Arc<()>);
+
+impl ImportsUnderWay {
+    /// Returns what an import holds as long as it is under way.
+    pub(crate) fn begin(&self) -> Arc<()> {
+        Arc::clone(&self.0)
+    }
+
+    /// Whether there is any.
+    pub(crate) fn any(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
 }
 
 /// Wakes the intake loops of this process after a commit that gave them work; cheap to clone.

@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     app::{
-        App, IntakeWake,
+        App, ImportsUnderWay, IntakeWake,
         capture_lead::CaptureBatches,
         fire_timers::LeadTimers,
         intake::Intake,
@@ -120,6 +120,7 @@ pub async fn serve(
         ids: environment.ids.clone(),
         relay,
         intake,
+        imports: ImportsUnderWay::default(),
         recomputes: RecomputeWake::default(),
         timers: timers.clone(),
         setups: Setups::new(environment.clock.clone()),

@@ -139,6 +139,7 @@ impl CaptureBatches {
             payload_hash: capture.payload_hash,
             traceparent: capture.traceparent,
             create_time: self.clock.now(),
+            from_file: false,
         }
     }
 

@@ -66,7 +66,11 @@ struct Store {
     tenant: TenantId,
     import_id: Uuid,
     progress: Progress,
+    /// Whether a lead of the file was there already: then others may be, too.
+    meets_known: bool,
     traceparent: Option<String>,
+    /// Routing leaves it most of the time.
+    _under_way: Arc<()>,
 }
 
 impl App {
@@ -113,7 +117,9 @@ impl App {
             tenant,
             import_id,
             progress,
+            meets_known: false,
             traceparent: telemetry::current_traceparent(),
+            _under_way: self.imports.begin(),
         })
     }
 }
@@ -192,19 +198,24 @@ impl Store {
         }
         let leads = std::mem::take(&mut batch.leads).into_iter();
         let rows: Vec<NewRow> = leads.map(|row| self.new_row(row.number, row.lead)).collect();
-        self.progress = retried(|| self.write_once(&rows, batch)).await?;
-        // As after a capture, the relay is woken by routing.
-        self.app.intake.wake(&self.tenant);
+        // Routing finds the leads by itself when it has the time.
+        self.progress = match retried(|| self.write_once(&rows, batch)).await {
+            Err(Error::Database(error)) if !self.meets_known && capture::is_there_already(&error) => {
+                self.meets_known = true;
+                retried(|| self.write_once(&rows, batch)).await?
+            }
+            outcome => outcome?,
+        };
         Ok(())
     }
 
     async fn write_once(&self, rows: &[NewRow], batch: &Batch) -> Result<Progress, Error> {
         let app = &self.app;
         let mut tx = app.db.begin("import_leads", &TenantSet::one(&self.tenant)).await?;
-        let stored = if rows.is_empty() {
-            0
-        } else {
-            capture::insert(&mut tx, rows).await?.len()
+        let stored = match rows {
+            [] => 0,
+            _ if self.meets_known => capture::insert_new(&mut tx, rows).await?,
+            _ => capture::insert_all(&mut tx, rows).await?,
         };
         let before = &self.progress;
         let after = Progress {
@@ -232,6 +243,7 @@ impl Store {
             lead,
             traceparent: self.traceparent.clone(),
             create_time: self.app.clock.now(),
+            from_file: true,
         }
     }
 }

@@ -19,6 +19,7 @@ use reflex_pg::{
 use reflex_runtime::{pace::Pace, telemetry};
 use reflex_tenancy::{TenantId, TenantSet};
 use sqlx::PgConnection;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -47,6 +48,19 @@ const POLL: Duration = Duration::from_millis(50);
 const GAP: Duration = Duration::from_millis(5);
 /// Waiting leads looked at together.
 const PAGE: i64 = 500;
+/// Most leads of files a round: so many may be in the way of a lead that comes by itself.
+const FILE_BATCH: usize = 200;
+
+/// What a round of work was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// Nothing that could be done.
+    Idle,
+    /// Leads of files and nothing else.
+    Files,
+    /// Something somebody waits for.
+    Prompt,
+}
 
 /// Routes the leads of a shard of tenants.
 pub(crate) struct Intake {
@@ -60,9 +74,15 @@ impl Intake {
         Self { app, batch_sizes }
     }
 
-    /// Does one round of work and returns whether there was any that could be done.
-    async fn round(&self, hold: &Hold) -> Result<bool, DbError> {
-        let work = intake::list_work(&self.app.db.worker, hold.index()).await?;
+    /// Does one round of work.
+    async fn round(&self, hold: &Hold) -> Result<Round, DbError> {
+        let mut work = intake::list_work(&self.app.db.worker, hold.index()).await?;
+        let only_files = work.iter().all(|item| item.from_file);
+        if only_files {
+            work.truncate(FILE_BATCH);
+        } else {
+            work.retain(|item| !item.from_file);
+        }
         let mut tenants: Vec<&str> = work.iter().map(|item| item.tenant_id.as_str()).collect();
         tenants.sort_unstable();
         tenants.dedup();
@@ -80,7 +100,17 @@ impl Intake {
                 }
             }
         }
-        Ok(done)
+        Ok(match done {
+            false => Round::Idle,
+            true if only_files => Round::Files,
+            true => Round::Prompt,
+        })
+    }
+
+    /// How many times as long as a round about leads of files took everybody else has the time: those who import have
+    /// most of it.
+    fn rests_after_files(&self) -> u32 {
+        if self.app.imports.any() { 5 } else { 1 }
     }
 
     async fn route_tenant(&self, hold: &Hold, tenant: &TenantId, items: &[&Work]) -> Result<(), DbError> {
@@ -249,19 +279,24 @@ impl ShardWorker for Intake {
         let mut pace = Pace::new(GAP);
         while !stop.is_cancelled() {
             pace.next().await;
-            match self.round(&hold).await {
-                Ok(true) => continue,
-                Ok(false) => {}
+            let started = Instant::now();
+            let rest = match self.round(&hold).await {
+                Ok(Round::Prompt) => continue,
+                Ok(Round::Files) => started.elapsed() * self.rests_after_files(),
+                Ok(Round::Idle) => POLL,
                 Err(DbError::LeaseLost) => {
                     info!(shard = hold.shard(), "another replica routes now");
                     return;
                 }
-                Err(error) => warn!(shard = hold.shard(), %error, "routing failed, will go on"),
-            }
+                Err(error) => {
+                    warn!(shard = hold.shard(), %error, "routing failed, will go on");
+                    POLL
+                }
+            };
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = self.app.intake.shard(hold.index()).notified() => {}
-                () = tokio::time::sleep(POLL) => {}
+                () = tokio::time::sleep(rest) => {}
             }
         }
     }

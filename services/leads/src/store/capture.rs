@@ -29,6 +29,8 @@ pub(crate) struct NewRow {
     pub(crate) payload_hash: [u8; 32],
     pub(crate) traceparent: Option<String>,
     pub(crate) create_time: Timestamp,
+    /// Whether it came with a file.
+    pub(crate) from_file: bool,
 }
 
 /// A lead an earlier call wrote.
@@ -51,17 +53,30 @@ type Insert<'a> = QueryAs<'a, Postgres, (Uuid, i64), PgArguments>;
 ///
 /// Numbers are taken for the whole batch, so a repeated lead leaves a gap in them.
 pub(crate) async fn insert_alone(db: &Database, rows: &[NewRow]) -> Result<HashMap<Uuid, i64>, DbError> {
-    let written = db.run_alone("capture_leads", insertion(rows)).await?;
+    let written = db.run_alone("capture_leads", insertion(INSERT_NEW, rows)).await?;
     Ok(written.into_iter().collect())
 }
 
-/// Inserts leads like [`insert_alone`] in a transaction that does more.
-pub(crate) async fn insert(tx: &mut PgConnection, rows: &[NewRow]) -> Result<HashMap<Uuid, i64>, DbError> {
-    let written = insertion(rows).fetch_all(tx).await?;
-    Ok(written.into_iter().collect())
+/// Inserts leads that are not there yet in a transaction that does more; returns how many were written.
+pub(crate) async fn insert_new(tx: &mut PgConnection, rows: &[NewRow]) -> Result<usize, DbError> {
+    Ok(insertion(INSERT_NEW, rows).fetch_all(tx).await?.len())
 }
 
-fn insertion(rows: &[NewRow]) -> Insert<'_> {
+/// Inserts leads in a transaction that does more, and fails if one of them is there already, see [`is_there_already`];
+/// in turn no index is asked before it is written, which is a third of the time.
+pub(crate) async fn insert_all(tx: &mut PgConnection, rows: &[NewRow]) -> Result<usize, DbError> {
+    Ok(insertion(INSERT_ALL, rows).fetch_all(tx).await?.len())
+}
+
+/// Whether an insert failed because one of its leads is there already.
+pub(crate) fn is_there_already(error: &DbError) -> bool {
+    matches!(
+        error.constraint(),
+        Some("leads_external_id_key" | "leads_request_id_key")
+    )
+}
+
+fn insertion<'a>(statement: &'static str, rows: &'a [NewRow]) -> Insert<'a> {
     macro_rules! column {
         (|$row:ident| $value:expr) => {
             rows.iter().map(|$row| $value).collect::<Vec<_>>()
@@ -80,7 +95,7 @@ fn insertion(rows: &[NewRow]) -> Insert<'_> {
         })
         .collect();
     let bound: TenantSet = rows.iter().map(|row| row.tenant.clone()).collect();
-    sqlx::query_as(INSERT)
+    sqlx::query_as(statement)
         .bind(column!(|row| row.tenant.as_str()))
         .bind(column!(|row| row.lead_id))
         .bind(column!(|row| intake_shard(&row.tenant)))
@@ -119,6 +134,7 @@ fn insertion(rows: &[NewRow]) -> Insert<'_> {
         .bind(tenants.values().copied().collect::<Vec<_>>())
         .bind(column!(|row| row.lead.form_version))
         .bind(bound.joined())
+        .bind(column!(|row| row.from_file))
 }
 
 fn fact(row: &NewRow) -> Vec<u8> {
@@ -130,8 +146,12 @@ fn fact(row: &NewRow) -> Vec<u8> {
     .encode_to_vec()
 }
 
-/// Binds its tenants itself, see [`Database::run_alone`].
-const INSERT: &str = "
+/// Inserts leads with their facts; `$conflict` says what becomes of those that are there already. Binds its tenants
+/// itself, see [`Database::run_alone`].
+macro_rules! insert {
+    ($conflict:literal) => {
+        concat!(
+            "
 with bound as materialized (
     select set_config('reflex.tenants', $32, true)
 ), sent as (
@@ -139,11 +159,11 @@ with bound as materialized (
         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[],
         $16::bigint[], $17::text[], $18::text[], $19::text[], $20::jsonb[], $21::bytea[], $22::timestamptz[],
         $23::text[], $24::uuid[], $25::smallint[], $26::bytea[], $28::bigint[],
-        $31::integer[])
+        $31::integer[], $33::boolean[])
         with ordinality as sent (tenant_id, lead_id, shard, source, external_id, request_id, payload_hash,
             company, contact_name, phone, email, territory, product, urgency, budget_min_fen,
             budget_max_fen, remark, account, form, attributes, raw_payload, create_time,
-            traceparent, event_id, stream_shard, fact, behind, form_version, place)
+            traceparent, event_id, stream_shard, fact, behind, form_version, from_file, place)
 ), taken as (
     insert into lead_numbers as n (tenant_id, next)
     select tenant_id, 1 + leads from bound, unnest($29::text[], $30::bigint[]) as counted (tenant_id, leads)
@@ -152,15 +172,18 @@ with bound as materialized (
 ), written as (
     insert into leads (tenant_id, lead_id, shard, number, state, source, external_id, request_id, payload_hash,
         company, contact_name, phone, email, territory, product, urgency, budget_min_fen, budget_max_fen, remark,
-        account, form, form_version, attributes, raw_payload, create_time, traceparent)
+        account, form, form_version, attributes, raw_payload, create_time, traceparent,
+        from_file)
     select s.tenant_id, s.lead_id, s.shard,
         t.next - 1 - s.behind,
         'captured', s.source, s.external_id, s.request_id, s.payload_hash,
         s.company, s.contact_name, s.phone, s.email, s.territory, s.product, s.urgency, s.budget_min_fen,
         s.budget_max_fen, s.remark, s.account, s.form, s.form_version, s.attributes, s.raw_payload, s.create_time,
-        s.traceparent
+        s.traceparent, s.from_file
     from sent s join taken t using (tenant_id) order by s.place
-    on conflict do nothing
+",
+            $conflict,
+            "
     returning lead_id, number
 ), facts as (
     insert into outbox (tenant_id, event_id, shard, kind, subject, time, traceparent, data)
@@ -170,7 +193,13 @@ with bound as materialized (
 ), pending as (
     insert into outbox_pending (id, tenant_id) select id, tenant_id from facts
 )
-select lead_id, number from written";
+select lead_id, number from written"
+        )
+    };
+}
+
+const INSERT_NEW: &str = insert!("    on conflict do nothing");
+const INSERT_ALL: &str = insert!("");
 
 #[derive(FromRow)]
 struct StoredRow {

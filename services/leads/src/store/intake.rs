@@ -29,16 +29,19 @@ pub(crate) struct Work {
     pub(crate) trigger: Option<String>,
     pub(crate) team: Option<String>,
     pub(crate) lead_id: Option<Uuid>,
+    /// Whether the lead came with a file.
+    pub(crate) from_file: bool,
 }
 
-/// Lists what is to be done in a shard, reasons before new leads, each in order; run by the worker role.
+/// Lists what is to be done in a shard, reasons before new leads and those before leads of files, each in order; run by
+/// the worker role.
 pub(crate) async fn list_work(worker: &PgPool, shard: i16) -> Result<Vec<Work>, DbError> {
     let work = sqlx::query_as(
-        "(select tenant_id, id as reroute, trigger, team, lead_id from reroute_requests
+        "(select tenant_id, id as reroute, trigger, team, lead_id, false as from_file from reroute_requests
           where shard = $1 order by id limit $2)
          union all
-         (select tenant_id, null, null, null, lead_id from leads
-          where shard = $1 and state = 'captured' order by sequence limit $2)",
+         (select tenant_id, null, null, null, lead_id, from_file from leads
+          where shard = $1 and state = 'captured' order by from_file, sequence limit $2)",
     )
     .bind(shard)
     .bind(BATCH)

@@ -86,6 +86,58 @@ fn file_of(rows: usize) -> String {
 }
 
 #[tokio::test]
+async fn whoever_has_just_written_is_routed_before_the_rows_of_a_file() {
+    let leads = Leads::start().await;
+    let mut admin = leads.admin(HUADONG);
+    admin.put_team("zhang").await;
+    admin.put_member(member("wang", "zhang")).await;
+    admin.route_all_to("teams/zhang").await;
+    // Routing waits for whoever changes the setup.
+    let mut other = leads.owner.begin().await.unwrap();
+    sqlx::query("select from setup_versions for update")
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    let first = admin.capture("一院").await;
+    eventually("routing has begun with the first lead", async || {
+        sqlx::query(
+            "select from pg_stat_activity
+             where datname = current_database() and wait_event_type = 'Lock' and query like '%for share%'",
+        )
+        .fetch_optional(&leads.owner)
+        .await
+        .unwrap()
+    })
+    .await;
+    import(&mut admin, IMPORT, &file_of(3)).await.unwrap();
+    let last = admin.capture("二院").await;
+    other.rollback().await.unwrap();
+
+    let routed: Vec<String> = eventually("all are assigned", async || {
+        let routed: Vec<String> =
+            sqlx::query_scalar("select subject from outbox where kind = 'reflex.leads.v1.LeadAssigned' order by id")
+                .fetch_all(&leads.owner)
+                .await
+                .unwrap();
+        (routed.len() == 5).then_some(routed)
+    })
+    .await;
+    assert_eq!(routed[..2], [first, last]);
+}
+
+#[tokio::test]
+async fn rows_that_are_there_already_keep_nobody_out() {
+    let leads = Leads::start().await;
+    let mut admin = leads.admin(HUADONG);
+    let known = "编号,公司,电话\nE2,公司2,13800000002\n";
+    let told = import(&mut admin, IMPORT, known).await.unwrap();
+    assert_eq!(counts(&told), (1, 0, 0));
+    let told = import(&mut admin, OTHER_IMPORT, &file_of(5_000)).await.unwrap();
+    assert_eq!(counts(&told), (4_999, 1, 0));
+    assert_eq!(stored(&leads, HUADONG).await, 5_000);
+}
+
+#[tokio::test]
 async fn rows_become_leads_that_are_routed_like_others() {
     let leads = Leads::start().await;
     let mut admin = leads.admin(HUADONG);
@@ -190,7 +242,7 @@ async fn the_same_file_twice_is_stored_once() {
 async fn what_broke_off_goes_on_where_it_was() {
     let leads = Leads::start().await;
     let mut admin = leads.admin(HUADONG);
-    let mut file = file_of(3_500);
+    let mut file = file_of(7_000);
     file.insert_str(file.find("E10,").unwrap(), "X1,,\n");
     let all = messages(IMPORT, file.as_bytes(), 4_000);
     // Everything but the end is sent, then the caller is gone.
@@ -205,7 +257,7 @@ async fn what_broke_off_goes_on_where_it_was() {
         .unwrap()
         .into_inner();
     let begun = responses.message().await.unwrap().unwrap();
-    assert_eq!((begun.stored_count, begun.refused_count, begun.done), (1_000, 1, false));
+    assert_eq!((begun.stored_count, begun.refused_count, begun.done), (2_000, 1, false));
     drop((responses, sender));
 
     let told = eventually("the broken call has ended", async || {
@@ -216,14 +268,14 @@ async fn what_broke_off_goes_on_where_it_was() {
         }
     })
     .await;
-    assert_eq!((told.row_count, counts(&told)), (3_501, (3_500, 0, 1)));
+    assert_eq!((told.row_count, counts(&told)), (7_001, (7_000, 0, 1)));
     assert_eq!(told.refused[0].line, 12, "what was refused before is told again");
-    assert_eq!(stored(&leads, HUADONG).await, 3_500);
+    assert_eq!(stored(&leads, HUADONG).await, 7_000);
     let facts: i64 = sqlx::query_scalar("select count(*) from outbox where kind = 'reflex.leads.v1.LeadCaptured'")
         .fetch_one(&leads.owner)
         .await
         .unwrap();
-    assert_eq!(facts, 3_500);
+    assert_eq!(facts, 7_000);
 }
 
 #[tokio::test]

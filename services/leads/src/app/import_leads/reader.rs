@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Leads stored together: a commit costs as much as a hundred of them.
-const BATCH: usize = 1_000;
+const BATCH: usize = 2_000;
 /// Rows after which a caller hears again, where few or none of them are stored.
 const ROWS_OF_BATCH: i64 = 10_000;
 /// Faults of one response at most, up to the last row's: it has to fit into a message.
