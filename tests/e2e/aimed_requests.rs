@@ -278,6 +278,17 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         MISSING,
     ),
     (
+        "leads.v1.PoolService/PutPoolPolicy",
+        r#"{"policy": {"picksPerDay": 1, "rules": [{"title": "x", "lacking": "LACKING_CLAIM", "within": "3600s", "then": "THEN_WAIT"}]}}"#,
+        Own,
+    ),
+    ("leads.v1.PoolService/GetPoolPolicy", "{}", MISSING),
+    (
+        "leads.v1.PoolService/PickLead",
+        r#"{"name": "<lead>", "member": "<member>"}"#,
+        MISSING,
+    ),
+    (
         "leads.v1.RoutingService/PutRoutingPolicy",
         r#"{"policy": {"defaultTeam": "<team>"}}"#,
         UNKNOWN,

@@ -71,6 +71,7 @@ impl Furnished {
         furnishing.directory().await;
         furnishing.fields().await;
         furnishing.routing().await;
+        furnishing.pool().await;
         furnishing.notifications(&simulator).await;
         furnishing.leads().await;
         clock.advance(SignedDuration::from_mins(3));
@@ -204,6 +205,15 @@ impl Furnishing<'_> {
             json!({"policy": policy, "note": MARK}),
         )
         .await;
+    }
+
+    /// Has a rule that no lead of the furnishing meets.
+    async fn pool(&mut self) {
+        let rule = json!({"title": MARK, "when": "来源 = '展会'", "lacking": "LACKING_FOLLOW_UP", "within": "864000s",
+            "then": "THEN_WAIT", "cooldown": "86400s"});
+        let policy = json!({"picksPerDay": 7, "rules": [rule]});
+        self.ask("leads.v1.PoolService/PutPoolPolicy", json!({"policy": policy}))
+            .await;
     }
 
     async fn notifications(&mut self, simulator: &Simulator) {

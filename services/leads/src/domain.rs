@@ -34,6 +34,7 @@ pub mod member_change;
 pub mod member_file;
 pub mod names;
 pub mod new_lead;
+pub mod pool;
 pub mod routing;
 pub mod submission;
 pub mod table;

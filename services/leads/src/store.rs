@@ -24,6 +24,7 @@ pub(crate) mod leaves;
 pub(crate) mod members;
 pub(crate) mod past_leads;
 pub(crate) mod policies;
+pub(crate) mod pools;
 pub(crate) mod reroute;
 pub(crate) mod running_clocks;
 pub(crate) mod setup_versions;

@@ -28,6 +28,7 @@ const COMMANDS: &[&[&str]] = &[
     &["leads", "show"],
     &["leads", "explain"],
     &["leads", "why-not"],
+    &["leads", "pick"],
     &["claim"],
     &["release"],
     &["followup", "record"],

@@ -9,7 +9,8 @@ use reflex_proto::leads::v1::{
     CaptureLeadRequest, CaptureLeadResponse, ExplainAssignmentRequest, GetLeadRequest, Lead, LeadHistoryEntry, Member,
     NewLead, PutMemberRequest, PutMemberResponse, PutRoutingPolicyRequest, PutTeamRequest, RoutingPolicy, Team,
     claim_service_client::ClaimServiceClient, directory_service_client::DirectoryServiceClient,
-    follow_up_service_client::FollowUpServiceClient, lead, lead_service_client::LeadServiceClient, member,
+    field_service_client::FieldServiceClient, follow_up_service_client::FollowUpServiceClient, lead,
+    lead_service_client::LeadServiceClient, member, pool_service_client::PoolServiceClient,
     routing_service_client::RoutingServiceClient,
 };
 use reflex_rpc::{
@@ -118,6 +119,14 @@ impl World {
 
     pub(crate) fn follow_ups(&self, role: Role) -> FollowUpServiceClient<Wire> {
         FollowUpServiceClient::new(self.wire(role, None))
+    }
+
+    pub(crate) fn pool(&self, role: Role, member: Option<&str>) -> PoolServiceClient<Wire> {
+        PoolServiceClient::new(self.wire(role, member))
+    }
+
+    pub(crate) fn fields(&self, role: Role) -> FieldServiceClient<Wire> {
+        FieldServiceClient::new(self.wire(role, None))
     }
 
     pub(crate) fn directory(&self, role: Role) -> DirectoryServiceClient<Wire> {

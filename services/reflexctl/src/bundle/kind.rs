@@ -27,6 +27,8 @@ pub enum Kind {
     RoutingPolicy,
     /// Escalation ladder.
     Ladder,
+    /// The tenant's one pool policy.
+    PoolPolicy,
     /// Form of a website.
     Form,
     /// Way out of the system, such as a robot.
@@ -83,7 +85,7 @@ const PLAIN: Facts = Facts {
     output_only: &[],
 };
 
-const FACTS: [Facts; 14] = [
+const FACTS: [Facts; 15] = [
     Facts {
         kind: Kind::Calendar,
         name: "Calendar",
@@ -198,6 +200,16 @@ const FACTS: [Facts; 14] = [
         put: "PutLadder",
         read: Some("ListLadders"),
         collection: Some("ladders"),
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::PoolPolicy,
+        name: "PoolPolicy",
+        message: "reflex.leads.v1.PoolPolicy",
+        service: "reflex.leads.v1.PoolService",
+        put: "PutPoolPolicy",
+        read: Some("GetPoolPolicy"),
+        output_only: &["update_time"],
         ..PLAIN
     },
     Facts {
