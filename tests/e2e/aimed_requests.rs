@@ -355,6 +355,17 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         UNKNOWN,
     ),
     (
+        "leads.v1.WebhookService/PutWebhookSource",
+        r#"{"source": {"name": "<webhook_source>", "source": "x", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "mapping": "{\"version\": 1, \"fields\": {\"phone\": \"/a\"}}", "enabled": true}}"#,
+        Own,
+    ),
+    ("leads.v1.WebhookService/ListWebhookSources", "{}", Nothing),
+    (
+        "leads.v1.WebhookService/CaptureWebhook",
+        r#"{"name": "<webhook_source>", "webhookId": "a", "webhookTimestamp": "1", "body": "e30="}"#,
+        MISSING,
+    ),
+    (
         "notifications.v1.ChannelService/PutChannel",
         r#"{"channel": {"name": "<channel>", "kind": "KIND_DINGTALK_ROBOT", "endpoint": "https://oapi.dingtalk.com/robot/send?access_token=x"}}"#,
         Own,

@@ -72,6 +72,7 @@ impl Furnished {
         furnishing.fields().await;
         furnishing.routing().await;
         furnishing.pool().await;
+        furnishing.webhooks().await;
         furnishing.notifications(&simulator).await;
         furnishing.leads().await;
         clock.advance(SignedDuration::from_mins(3));
@@ -214,6 +215,17 @@ impl Furnishing<'_> {
         let policy = json!({"picksPerDay": 7, "rules": [rule]});
         self.ask("leads.v1.PoolService/PutPoolPolicy", json!({"policy": policy}))
             .await;
+    }
+
+    /// Has a source of signed bodies.
+    async fn webhooks(&mut self) {
+        let mapping = json!({"version": 1, "fields": {"phone": "/tel", "remark": {"otherwise": MARK}}});
+        let source = json!({"name": "webhookSources/ads-9", "source": MARK, "mapping": mapping.to_string(),
+            "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "enabled": true});
+        let answer = self
+            .ask("leads.v1.WebhookService/PutWebhookSource", json!({"source": source}))
+            .await;
+        self.keep(&answer, &[("webhook_source", "/source/name")]);
     }
 
     async fn notifications(&mut self, simulator: &Simulator) {

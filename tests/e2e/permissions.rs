@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 72),
-    (Role::Manager, 67),
-    (Role::Sales, 41),
-    (Role::Integration, 7),
+    (Role::Admin, 75),
+    (Role::Manager, 70),
+    (Role::Sales, 42),
+    (Role::Integration, 8),
     (Role::Viewer, 33),
-    (Role::Service, 37),
+    (Role::Service, 38),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

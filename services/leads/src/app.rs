@@ -2,6 +2,7 @@
 
 pub(crate) mod activate_routing_policy;
 pub(crate) mod capture_lead;
+pub(crate) mod capture_webhook;
 pub(crate) mod change_setup;
 pub(crate) mod check_routing_policy;
 pub(crate) mod claim_lead;
@@ -37,6 +38,7 @@ pub(crate) mod put_pool_policy;
 pub(crate) mod put_routing_policy;
 pub(crate) mod put_team;
 pub(crate) mod put_territory;
+pub(crate) mod put_webhook_source;
 pub(crate) mod recompute;
 pub(crate) mod recompute_fields;
 pub(crate) mod record_follow_up;
@@ -52,6 +54,7 @@ use reflex_events::RelayWake;
 use reflex_pg::{Database, batcher::Batcher};
 use reflex_rpc::page::PageTokens;
 use reflex_runtime::{clock::SharedClock, ids::SharedIds};
+use reflex_sealing::Sealer;
 use reflex_tenancy::TenantId;
 use reflex_timers::TimerWake;
 use tokio::sync::Notify;
@@ -74,6 +77,9 @@ pub(crate) struct App {
     pub(crate) pages: PageTokens,
     pub(crate) captures: Batcher<capture_lead::Capture, capture_lead::Outcome>,
     pub(crate) watchers: Arc<watch_leads::Watchers>,
+    /// Seals the secrets of webhook sources; none without a key, and then there are no such sources.
+    pub(crate) sealer: Option<Sealer>,
+    pub(crate) webhook_posts: capture_webhook::WebhookPosts,
     /// How long facts are kept after they were published.
     pub(crate) fact_retention: Duration,
 }

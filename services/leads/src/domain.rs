@@ -40,4 +40,5 @@ pub mod submission;
 pub mod table;
 pub mod tree;
 pub mod violation;
+pub mod webhook;
 pub mod why_not;

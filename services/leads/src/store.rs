@@ -29,3 +29,4 @@ pub(crate) mod reroute;
 pub(crate) mod running_clocks;
 pub(crate) mod setup_versions;
 pub(crate) mod teams;
+pub(crate) mod webhook_sources;

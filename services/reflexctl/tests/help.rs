@@ -63,6 +63,8 @@ const COMMANDS: &[&[&str]] = &[
     &["expr", "check"],
     &["expr", "eval"],
     &["expr", "print"],
+    &["webhooks", "check"],
+    &["webhooks", "send"],
     &["token"],
     &["keys", "generate"],
 ];

@@ -73,6 +73,7 @@ impl World {
             prefix: redis.prefix().into(),
         };
         config.page_token_key = "a key for tests, long enough to sign".into();
+        config.sealing_key = "a key for tests, long enough to seal".into();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let foundation = Foundation::open(&config.foundation(), reflex_leads::SCHEMA, environment)

@@ -31,6 +31,8 @@ pub enum Kind {
     PoolPolicy,
     /// Form of a website.
     Form,
+    /// Other system that posts signed bodies.
+    WebhookSource,
     /// Way out of the system, such as a robot.
     Channel,
     /// Words of a message.
@@ -85,7 +87,7 @@ const PLAIN: Facts = Facts {
     output_only: &[],
 };
 
-const FACTS: [Facts; 15] = [
+const FACTS: [Facts; 16] = [
     Facts {
         kind: Kind::Calendar,
         name: "Calendar",
@@ -222,6 +224,19 @@ const FACTS: [Facts; 15] = [
         collection: Some("forms"),
         filled_in: &["write_key", "posts_per_minute", "schema"],
         output_only: &["version"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::WebhookSource,
+        name: "WebhookSource",
+        message: "reflex.leads.v1.WebhookSource",
+        service: "reflex.leads.v1.WebhookService",
+        put: "PutWebhookSource",
+        read: Some("ListWebhookSources"),
+        collection: Some("webhookSources"),
+        filled_in: &["posts_per_minute"],
+        write_only: &["secret"],
+        output_only: &["update_time"],
         ..PLAIN
     },
     Facts {
