@@ -278,6 +278,17 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         MISSING,
     ),
     (
+        "leads.v1.PoolService/PutPoolPolicy",
+        r#"{"policy": {"picksPerDay": 1, "rules": [{"title": "x", "lacking": "LACKING_CLAIM", "within": "3600s", "then": "THEN_WAIT"}]}}"#,
+        Own,
+    ),
+    ("leads.v1.PoolService/GetPoolPolicy", "{}", MISSING),
+    (
+        "leads.v1.PoolService/PickLead",
+        r#"{"name": "<lead>", "member": "<member>"}"#,
+        MISSING,
+    ),
+    (
         "leads.v1.RoutingService/PutRoutingPolicy",
         r#"{"policy": {"defaultTeam": "<team>"}}"#,
         UNKNOWN,
@@ -342,6 +353,17 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         "leads.v1.RoutingService/SimulateRouting",
         r#"{"policy": {"defaultTeam": "<team>"}}"#,
         UNKNOWN,
+    ),
+    (
+        "leads.v1.WebhookService/PutWebhookSource",
+        r#"{"source": {"name": "<webhook_source>", "source": "x", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "mapping": "{\"version\": 1, \"fields\": {\"phone\": \"/a\"}}", "enabled": true}}"#,
+        Own,
+    ),
+    ("leads.v1.WebhookService/ListWebhookSources", "{}", Nothing),
+    (
+        "leads.v1.WebhookService/CaptureWebhook",
+        r#"{"name": "<webhook_source>", "webhookId": "a", "webhookTimestamp": "1", "body": "e30="}"#,
+        MISSING,
     ),
     (
         "notifications.v1.ChannelService/PutChannel",

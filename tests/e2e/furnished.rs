@@ -71,6 +71,8 @@ impl Furnished {
         furnishing.directory().await;
         furnishing.fields().await;
         furnishing.routing().await;
+        furnishing.pool().await;
+        furnishing.webhooks().await;
         furnishing.notifications(&simulator).await;
         furnishing.leads().await;
         clock.advance(SignedDuration::from_mins(3));
@@ -204,6 +206,26 @@ impl Furnishing<'_> {
             json!({"policy": policy, "note": MARK}),
         )
         .await;
+    }
+
+    /// Has a rule that no lead of the furnishing meets.
+    async fn pool(&mut self) {
+        let rule = json!({"title": MARK, "when": "来源 = '展会'", "lacking": "LACKING_FOLLOW_UP", "within": "864000s",
+            "then": "THEN_WAIT", "cooldown": "86400s"});
+        let policy = json!({"picksPerDay": 7, "rules": [rule]});
+        self.ask("leads.v1.PoolService/PutPoolPolicy", json!({"policy": policy}))
+            .await;
+    }
+
+    /// Has a source of signed bodies.
+    async fn webhooks(&mut self) {
+        let mapping = json!({"version": 1, "fields": {"phone": "/tel", "remark": {"otherwise": MARK}}});
+        let source = json!({"name": "webhookSources/ads-9", "source": MARK, "mapping": mapping.to_string(),
+            "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "enabled": true});
+        let answer = self
+            .ask("leads.v1.WebhookService/PutWebhookSource", json!({"source": source}))
+            .await;
+        self.keep(&answer, &[("webhook_source", "/source/name")]);
     }
 
     async fn notifications(&mut self, simulator: &Simulator) {

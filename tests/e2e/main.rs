@@ -23,4 +23,5 @@ mod permissions;
 mod setup_is_exported;
 mod tenants_are_apart;
 mod webhook_channel;
+mod webhooks_become_leads;
 mod wecom_channel;

@@ -56,6 +56,16 @@ member: MEMBER
 start_time: 2026-08-03T00:00:00+08:00
 end_time: 2026-08-05T00:00:00+08:00
 ---
+kind: PoolPolicy
+picks_per_day: 5
+rules:
+  - title: 三天无跟进
+    when: 来源 = '展会'
+    lacking: LACKING_FOLLOW_UP
+    within: 97200s
+    then: THEN_WAIT
+    cooldown: 604800s
+---
 kind: Template
 key: claim_expired
 locale: en

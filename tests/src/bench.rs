@@ -37,7 +37,7 @@ use self::{
     relay::RelayDrain,
     rls::RowSecurity,
     rounds::{Pace, Round, play},
-    rules::{Peer, Rules},
+    rules::{Engine, Peer, Rules},
     verdict::{Bound, Figure, Target},
 };
 
@@ -70,6 +70,8 @@ pub enum Goal {
     Rules,
     /// The same beside json-rules-engine.
     RulesJson,
+    /// The same beside the crate `cel`.
+    RulesCel,
 }
 
 /// What to measure, and how thoroughly.
@@ -167,11 +169,11 @@ impl Goal {
             Self::Import => play(ground, Import::start(ground).await?, targets, pace).await,
             Self::Middleware => play(ground, Middleware::start(ground).await?, targets, pace).await,
             Self::Rls => play(ground, RowSecurity::new(ground)?, targets, pace).await,
-            Self::Rules | Self::RulesJson => {
-                let peer = if self == Self::Rules {
-                    Peer::Zen
-                } else {
-                    Peer::JsonRulesEngine
+            Self::Rules | Self::RulesJson | Self::RulesCel => {
+                let peer = match self {
+                    Self::RulesCel => Peer::Cel,
+                    Self::RulesJson => Peer::Node(Engine::JsonRulesEngine),
+                    _ => Peer::Node(Engine::Zen),
                 };
                 match Rules::start(peer).await? {
                     Some(contest) => play(ground, contest, targets, pace).await,
@@ -211,6 +213,7 @@ impl Goal {
             ],
             Self::Rls => &[target!("rls", Rate AtLeast 0.85, best 0.95)],
             Self::Rules => &[target!("rules", Rate AtLeast 10.0, best 25.0)],
+            Self::RulesCel => &[target!("rules_cel", Rate AtLeast 10.0, best 10.0)],
             Self::RulesJson => &[target!("rules_json", Rate AtLeast 80.0, best 80.0)],
         }
     }

@@ -46,6 +46,8 @@ const GRANTS: &[(&str, &[Role])] = &[
     ("routing.write", &[Admin, Manager]),
     ("templates.read", &[Admin, Manager, Viewer, Service]),
     ("templates.write", &[Admin, Manager]),
+    ("webhooks.read", &[Admin, Manager]),
+    ("webhooks.write", &[Admin, Manager]),
 ];
 
 /// A service cannot be started because its methods are not protected.

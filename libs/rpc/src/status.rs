@@ -122,6 +122,12 @@ pub fn unauthenticated(description: impl Into<String>) -> Status {
     plain(Code::Unauthenticated, description, Reason::Unauthenticated)
 }
 
+/// UNAUTHENTICATED: the signature of a body is refused; the caller's own token was good.
+#[must_use]
+pub fn unsigned(description: impl Into<String>) -> Status {
+    plain(Code::Unauthenticated, description, Reason::SignatureRefused)
+}
+
 /// `INVALID_ARGUMENT`: the page token is not of this query.
 #[must_use]
 pub fn page_token_mismatch() -> Status {

@@ -26,6 +26,7 @@ use forms::Forms;
 use problem::Problem;
 use rpc::{Rpc, methods::Methods};
 use server::Server;
+use webhooks::Webhooks;
 
 pub mod config;
 pub mod problem;
@@ -43,6 +44,7 @@ mod process;
 mod query;
 mod rpc;
 mod server;
+mod webhooks;
 
 /// Name of the service that forms are posted to.
 const LEADS: &str = "leads";
@@ -96,7 +98,18 @@ pub fn serve(parts: Parts, listener: TcpListener) -> io::Result<Gateway> {
     let mut router = Router::new();
     if let Some(leads) = backends.find(LEADS) {
         let tokens = Arc::new(ServiceTokens::new(minter, own_claims()));
-        router = router.merge(forms::routes(Forms::new(Arc::clone(leads), tokens, clock, ids, limits)));
+        let webhooks = Webhooks {
+            leads: Arc::clone(leads),
+            tokens: Arc::clone(&tokens),
+            limits,
+        };
+        router = router.merge(webhooks::routes(webhooks)).merge(forms::routes(Forms::new(
+            Arc::clone(leads),
+            tokens,
+            clock,
+            ids,
+            limits,
+        )));
     }
     let rpc = Rpc {
         methods: Arc::clone(&methods),

@@ -24,6 +24,7 @@ use schemas::Schemas;
 mod comments;
 mod forms;
 mod schemas;
+mod webhooks;
 
 /// Returns the route of the document, which is written when somebody asks for it first.
 pub(crate) fn routes(methods: Arc<Methods>, with_forms: bool) -> Router {
@@ -57,6 +58,8 @@ fn document(methods: &Methods, with_forms: bool) -> Value {
     if with_forms {
         tags.push(json!({"name": "forms", "description": "What websites send."}));
         paths.extend(forms::paths());
+        tags.push(json!({"name": "webhooks", "description": "What other systems send."}));
+        paths.extend(webhooks::paths());
     }
     let mut schemas = schemas.finish();
     schemas.insert("Problem".to_owned(), problem_schema());
@@ -176,7 +179,7 @@ mod tests {
     async fn every_method_of_the_protos_is_described() {
         let document = all();
         let paths = document["paths"].as_object().unwrap();
-        assert_eq!(paths.len(), reflex_proto::PERMISSIONS.len() + 4, "and the forms");
+        assert_eq!(paths.len(), reflex_proto::PERMISSIONS.len() + 5, "and forms and webhooks");
         for (path, permission) in reflex_proto::PERMISSIONS {
             let operation = &paths[&format!("/v1/rpc{path}")]["post"];
             assert_eq!(operation["x-permission"], permission.unwrap(), "{path}");

@@ -133,6 +133,12 @@ impl Problem {
         self
     }
 
+    /// Tells whether programs are given this reason.
+    pub(crate) fn is_because(&self, reason: Reason) -> bool {
+        let name = reason.as_str_name();
+        self.reason.as_deref() == Some(name.strip_prefix("REASON_").unwrap_or(name))
+    }
+
     /// Returns the HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {

@@ -2,6 +2,7 @@
 
 pub(crate) mod activate_routing_policy;
 pub(crate) mod capture_lead;
+pub(crate) mod capture_webhook;
 pub(crate) mod change_setup;
 pub(crate) mod check_routing_policy;
 pub(crate) mod claim_lead;
@@ -22,6 +23,8 @@ pub(crate) mod list_routing_policies;
 pub(crate) mod ordering;
 pub(crate) mod paging;
 pub(crate) mod past;
+pub(crate) mod pick_lead;
+pub(crate) mod pool_clocks;
 pub(crate) mod preview_calculated_field;
 pub(crate) mod publish_form;
 pub(crate) mod put_account;
@@ -31,12 +34,15 @@ pub(crate) mod put_form;
 pub(crate) mod put_ladder;
 pub(crate) mod put_leave;
 pub(crate) mod put_member;
+pub(crate) mod put_pool_policy;
 pub(crate) mod put_routing_policy;
 pub(crate) mod put_team;
 pub(crate) mod put_territory;
+pub(crate) mod put_webhook_source;
 pub(crate) mod recompute;
 pub(crate) mod recompute_fields;
 pub(crate) mod record_follow_up;
+pub(crate) mod recycle_leads;
 pub(crate) mod rehome;
 pub(crate) mod simulate_routing;
 pub(crate) mod submit_form;
@@ -48,6 +54,7 @@ use reflex_events::RelayWake;
 use reflex_pg::{Database, batcher::Batcher};
 use reflex_rpc::page::PageTokens;
 use reflex_runtime::{clock::SharedClock, ids::SharedIds};
+use reflex_sealing::Sealer;
 use reflex_tenancy::TenantId;
 use reflex_timers::TimerWake;
 use tokio::sync::Notify;
@@ -71,6 +78,9 @@ pub(crate) struct App {
     pub(crate) pages: PageTokens,
     pub(crate) captures: Batcher<capture_lead::Capture, capture_lead::Outcome>,
     pub(crate) watchers: Arc<watch_leads::Watchers>,
+    /// Seals the secrets of webhook sources; none without a key, and then there are no such sources.
+    pub(crate) sealer: Option<Sealer>,
+    pub(crate) webhook_posts: capture_webhook::WebhookPosts,
     /// How long facts are kept after they were published.
     pub(crate) fact_retention: Duration,
 }

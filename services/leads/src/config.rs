@@ -15,6 +15,8 @@ pub const DEFAULTS: &str = include_str!("../config.default.toml");
 pub struct Config {
     /// Signs page tokens.
     pub page_token_key: SecretString,
+    /// Seals the secrets of webhook sources; empty allows no such sources.
+    pub sealing_key: SecretString,
     /// Leads that may wait to be stored.
     pub capture_queue: usize,
     /// Leads stored together at most.

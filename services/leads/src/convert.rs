@@ -5,6 +5,7 @@ pub(crate) mod directory;
 pub(crate) mod fields;
 pub(crate) mod form;
 pub(crate) mod import;
+pub(crate) mod pool;
 pub(crate) mod routing;
 
 use std::time::Duration;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reflex_pg::{AsConflict, DbError, batcher::BatchError, requests::ClaimError};
 use reflex_rpc::status::{self, FieldViolation, PreconditionViolation};
+use reflex_webhooks::Refusal;
 use tonic::Status;
 
 use crate::domain::violation::Violation;
@@ -26,6 +27,9 @@ pub enum Error {
     /// All this has to be otherwise first.
     #[error("{} things stand in the way", .0.len())]
     Obstacles(Vec<Obstacle>),
+    /// The signature of a body is refused.
+    #[error(transparent)]
+    Unsigned(Refusal),
     /// Somebody was faster.
     #[error("{0}")]
     Stale(String),
@@ -133,6 +137,7 @@ impl From<Error> for Status {
                     })
                     .collect(),
             ),
+            Error::Unsigned(refusal) => status::unsigned(refusal.to_string()),
             Error::Stale(description) => status::stale(description),
             Error::Denied(permission) => status::denied(permission),
             Error::RequestIdReused => status::request_id_reused(),

@@ -14,6 +14,7 @@ pub(crate) const LEAD_ASSIGNED: &str = "reflex.leads.v1.LeadAssigned";
 pub(crate) const LEAD_QUEUED: &str = "reflex.leads.v1.LeadQueued";
 pub(crate) const LEAD_CLAIMED: &str = "reflex.leads.v1.LeadClaimed";
 pub(crate) const LEAD_CLOSED: &str = "reflex.leads.v1.LeadClosed";
+pub(crate) const LEAD_RECYCLED: &str = "reflex.leads.v1.LeadRecycled";
 pub(crate) const CLAIM_EXPIRED: &str = "reflex.leads.v1.ClaimExpired";
 pub(crate) const LEAD_ESCALATED: &str = "reflex.leads.v1.LeadEscalated";
 pub(crate) const LEAD_FIRST_CONTACTED: &str = "reflex.leads.v1.LeadFirstContacted";

@@ -9,7 +9,9 @@ mod follow_up;
 mod form;
 mod import;
 mod lead;
+mod pool;
 mod routing;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -18,7 +20,8 @@ use reflex_proto::leads::v1::{
     claim_service_server::ClaimServiceServer, directory_service_server::DirectoryServiceServer,
     field_service_server::FieldServiceServer, follow_up_service_server::FollowUpServiceServer,
     form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
-    lead_service_server::LeadServiceServer, routing_service_server::RoutingServiceServer,
+    lead_service_server::LeadServiceServer, pool_service_server::PoolServiceServer,
+    routing_service_server::RoutingServiceServer, webhook_service_server::WebhookServiceServer,
 };
 use tonic::service::Routes;
 
@@ -35,7 +38,9 @@ pub(crate) const SERVICES: &[&str] = &[
     "reflex.leads.v1.FormService",
     "reflex.leads.v1.ImportService",
     "reflex.leads.v1.LeadService",
+    "reflex.leads.v1.PoolService",
     "reflex.leads.v1.RoutingService",
+    "reflex.leads.v1.WebhookService",
 ];
 
 /// Proto packages that reflection shows.
@@ -59,6 +64,8 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(FormServiceServer::new(rpc()))
         .add_service(ImportServiceServer::new(rpc()))
         .add_service(AccountServiceServer::new(rpc()))
-        .add_service(FieldServiceServer::new(rpc()));
+        .add_service(FieldServiceServer::new(rpc()))
+        .add_service(PoolServiceServer::new(rpc()))
+        .add_service(WebhookServiceServer::new(rpc()));
     routes.routes()
 }

@@ -20,6 +20,7 @@ use reflex_host::{AuthConfig, Environment, Foundation, FoundationConfig, Program
 use reflex_pg::batcher::batcher;
 use reflex_rpc::{page::PageTokens, readiness::Readiness};
 use reflex_runtime::telemetry::TelemetryConfig;
+use reflex_sealing::Sealer;
 use reflex_timers::{TIMER_SHARDS, TimerLoop, TimerWake};
 use secrecy::ExposeSecret;
 use sqlx::migrate::Migrator;
@@ -29,6 +30,7 @@ use crate::{
     app::{
         App, ImportsUnderWay, IntakeWake,
         capture_lead::CaptureBatches,
+        capture_webhook::WebhookPosts,
         fire_timers::LeadTimers,
         intake::Intake,
         recompute_fields::{FieldRecomputes, RecomputeWake},
@@ -110,6 +112,8 @@ pub async fn serve(
         changes: config.watch.queue,
         patience: Duration::from_secs(config.watch.patience_seconds),
     };
+    let key = Some(&config.sealing_key).filter(|key| !key.expose_secret().is_empty());
+    let sealer = key.map(Sealer::new).transpose()?;
     let watchers = Arc::new(Watchers::new(foundation.db.clone(), limits));
     environment
         .tasks
@@ -127,6 +131,8 @@ pub async fn serve(
         pages: PageTokens::new(config.page_token_key.expose_secret().as_bytes()),
         captures,
         watchers,
+        sealer,
+        webhook_posts: WebhookPosts::default(),
         fact_retention: Duration::from_secs(config.outbox_retention_hours * 3_600),
     });
     environment

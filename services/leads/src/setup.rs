@@ -23,10 +23,12 @@ use crate::{
         ids::{CalendarId, MemberId, TeamId},
         ladder::Ladders,
         leave::Leaves,
+        pool::Pool,
         routing::Policy,
     },
     store::{
-        accounts, calculated_fields, calendars, catalogues, ladders, leaves, members, policies, setup_versions, teams,
+        accounts, calculated_fields, calendars, catalogues, ladders, leaves, members, policies, pools, setup_versions,
+        teams,
     },
 };
 
@@ -52,6 +54,8 @@ pub struct Setup {
     pub leaves: Arc<Leaves>,
     /// The active policy.
     pub policy: Option<Arc<Policy>>,
+    /// When leads go back to the pool, and who may pick.
+    pub pool: Option<Arc<Pool>>,
     /// Calculated fields.
     pub fields: Arc<CalculatedFields>,
     /// Escalation ladders.
@@ -113,6 +117,8 @@ impl Setup {
         let definitions = calculated_fields::list_definitions(tx, tenant).await?;
         let fields = CalculatedFields::new(definitions, accounts::list_attributes(tx, tenant).await?);
         let policy = policy.map(|(version, spec)| Arc::new(Policy::new(version, spec, fields.names())));
+        let pool = pools::find(tx, tenant).await?;
+        let pool = pool.map(|(spec, _)| Arc::new(Pool::new(spec, fields.names())));
         let holidays = Holidays::over_shipped(calendars::list_holidays(tx, tenant).await?);
         let specs = calendars::list(tx, tenant, None, None).await?;
         let calendars = holidays.compile_all(specs).map_err(unreadable)?;
@@ -121,6 +127,7 @@ impl Setup {
             directory: Arc::new(directory),
             leaves: Arc::new(leaves),
             policy,
+            pool,
             fields: Arc::new(fields),
             ladders: Ladders::new(ladders::list(tx, tenant, None, None).await?),
             calendars,
@@ -317,6 +324,7 @@ mod tests {
             })),
             leaves: Arc::new(Leaves::new([away])),
             policy: None,
+            pool: None,
             fields: Arc::default(),
             ladders: Ladders::new(Vec::new()),
             calendars: holidays.compile_all(Vec::new()).unwrap(),

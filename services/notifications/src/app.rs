@@ -16,8 +16,9 @@ use std::sync::Arc;
 use reflex_events::RelayWake;
 use reflex_pg::Database;
 use reflex_runtime::{clock::SharedClock, ids::SharedIds};
+use reflex_sealing::Sealer;
 
-use crate::{domain::channel::EndpointRules, sealing::Sealer, wake::Wake};
+use crate::{domain::channel::EndpointRules, wake::Wake};
 use settings::SettingsCache;
 
 /// What the use cases of the API need.

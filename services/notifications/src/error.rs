@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use reflex_pg::{AsConflict, DbError, requests::ClaimError};
 use reflex_rpc::status::{self, FieldViolation};
+use reflex_sealing::SealError;
 use tonic::Status;
 
-use crate::{domain::Problem, sealing::SealError};
+use crate::domain::Problem;
 
 /// When a caller may come back after the database was away.
 const RETRY_AFTER: Duration = Duration::from_millis(500);

@@ -101,6 +101,10 @@ fn lead_first_contacted(event: &Envelope, facts: &mut Facts) -> Result<(), Handl
 
 fn lead_assigned(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
     let lead: leads::LeadAssigned = event.decode()?;
+    if lead.trigger == "picked" {
+        // They have just taken it themselves.
+        return Ok(());
+    }
     let recipient = member(&lead.owner)?;
     let values = vec![
         ("number", Value::Plain(lead.number)),

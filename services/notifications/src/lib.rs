@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`domain`] (the rules, pure), [`app`] (one file a use case: [`app::notify`] makes messages,
 //! [`app::send`] carries them), [`store`] (SQL), [`channels`] (providers), [`grpc`] (parse, call, convert), [`events`]
-//! (what is listened to and told), [`sealing`] (secrets at rest).
+//! (what is listened to and told).
 
 pub mod api;
 pub mod app;
@@ -12,7 +12,6 @@ pub mod domain;
 pub mod error;
 pub mod events;
 pub mod grpc;
-pub mod sealing;
 pub mod store;
 pub mod wake;
 
@@ -24,6 +23,7 @@ use reflex_events::{Consumer, STREAM_SHARDS, dead_letter_service::DeadLetters};
 use reflex_host::{AuthConfig, Environment, Foundation, FoundationConfig, Program, Schema, ServerConfig};
 use reflex_rpc::{page::PageTokens, readiness::Readiness};
 use reflex_runtime::telemetry::TelemetryConfig;
+use reflex_sealing::Sealer;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
@@ -42,7 +42,6 @@ use channels::{
 };
 use domain::channel::EndpointRules;
 use events::LeadEvents;
-use sealing::Sealer;
 use wake::Wake;
 
 pub use config::{Config, DEFAULTS};

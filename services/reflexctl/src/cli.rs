@@ -7,7 +7,7 @@ use reflex_tenancy::TenantId;
 
 use crate::commands::{
     accounts, apply, calendar, claims, dead_letters, export, expr, fields, follow_ups, inbox, keys, leads, members,
-    messages, routing,
+    messages, routing, webhooks,
 };
 
 /// Reflex from the command line: set up tenants, take leads in, see who got them and why, and who was told.
@@ -90,6 +90,7 @@ pub(crate) enum Command {
     Dlq(dead_letters::DeadLetters),
     Calendar(calendar::Calendar),
     Expr(expr::Expr),
+    Webhooks(webhooks::Webhooks),
     Token(keys::Token),
     Keys(keys::Keys),
 }

@@ -15,6 +15,7 @@ pub(crate) mod leads;
 pub(crate) mod members;
 pub(crate) mod messages;
 pub(crate) mod routing;
+pub(crate) mod webhooks;
 
 use std::path::PathBuf;
 
@@ -52,6 +53,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Dlq(command) => command.run(&output).await,
         Command::Calendar(command) => command.run(&output),
         Command::Expr(command) => command.run(&output),
+        Command::Webhooks(command) => command.run(&output).await,
         Command::Token(command) => command.run(&output),
         Command::Keys(command) => command.run(&output),
     }

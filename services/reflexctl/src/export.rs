@@ -81,6 +81,9 @@ impl Document {
                 format!("The server keeps its key; a new installation needs it for the pages in use: write_key: {key}")
             }),
             Kind::Channel => Some(channel_remark(message)),
+            Kind::WebhookSource => {
+                Some("Its secret is not shown; give it anew where the source does not exist yet.".to_owned())
+            }
             _ => None,
         };
         let mut fields = vec![("kind".to_owned(), Value::from(kind.name()))];
@@ -91,6 +94,7 @@ impl Document {
             fields.push(match (kind, field.name()) {
                 (Kind::Channel, "kind") => ("channel_kind".to_owned(), value),
                 (Kind::Calendar, "spec") => ("spec".to_owned(), calendar(value)),
+                (Kind::WebhookSource, "mapping") => ("mapping".to_owned(), written_out(value)),
                 (_, name) => (name.to_owned(), value),
             });
         }
@@ -128,7 +132,7 @@ impl Export {
     pub fn to_yaml(&self) -> Result<String, serde_norway::Error> {
         let mut text = format!(
             "# The set-up of {}, as `reflexctl export` found it; `reflexctl apply -f` brings a tenant to it.\n\
-             # Not in it, as the server does not show them: secrets of channels, the values in their addresses (***), and\n\
+             # Not in it, as the server does not show them: secrets, the values in addresses of channels (***), and\n\
              # imported holidays.\n\
              tenant: {}\n",
             self.tenant, self.tenant
@@ -152,6 +156,12 @@ fn channel_remark(message: &DynamicMessage) -> String {
     } else {
         format!("{secret}.")
     }
+}
+
+/// Writes a mapping out as bundles may; one that cannot be read stays text.
+fn written_out(value: Value) -> Value {
+    let document = value.as_str().and_then(|text| serde_json::from_str(text).ok());
+    document.filter(Value::is_object).unwrap_or(value)
 }
 
 /// Writes a calendar out without what is empty by default, as bundles may; one that cannot be read stays text.

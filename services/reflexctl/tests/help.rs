@@ -28,6 +28,7 @@ const COMMANDS: &[&[&str]] = &[
     &["leads", "show"],
     &["leads", "explain"],
     &["leads", "why-not"],
+    &["leads", "pick"],
     &["claim"],
     &["release"],
     &["followup", "record"],
@@ -62,6 +63,8 @@ const COMMANDS: &[&[&str]] = &[
     &["expr", "check"],
     &["expr", "eval"],
     &["expr", "print"],
+    &["webhooks", "check"],
+    &["webhooks", "send"],
     &["token"],
     &["keys", "generate"],
 ];

@@ -26,7 +26,7 @@ pub struct Secrets {
     pub jwks_json: String,
     /// Signs page tokens.
     pub page_token_key: String,
-    /// Encrypts the secrets of channels.
+    /// Encrypts the secrets of channels and webhook sources.
     pub sealing_key: String,
     /// Password of the database's role `reflex_app`.
     pub app_password: String,

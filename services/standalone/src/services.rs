@@ -99,6 +99,7 @@ impl Services {
         leads.database = places.leads.clone();
         leads.redis = places.redis.clone();
         leads.page_token_key = secrets.page_token_key.clone().into();
+        leads.sealing_key = secrets.sealing_key.clone().into();
         let foundation = Foundation::open(&leads.foundation(), reflex_leads::SCHEMA, environment.clone())
             .await
             .context("leads")?;

@@ -2,6 +2,7 @@
 //!
 //! Both sides get the same conditions and leads, and have to find the same number of matches.
 
+mod cel;
 mod peer;
 
 use std::time::{Duration, Instant};
@@ -12,12 +13,27 @@ use reflex_expr::{Context as Surroundings, Facts, Field, Predicate, Schema, Type
 use serde::Serialize;
 use serde_json::{Value, json};
 
-pub(super) use self::peer::Peer;
-use self::peer::Process;
+pub(super) use self::peer::Engine;
+use self::{cel::Cel, peer::Process};
 use super::{
     measured::{Latencies, Measured},
     rounds::Contest,
 };
+
+/// Beside whom.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Peer {
+    /// An engine in a process of Node.
+    Node(Engine),
+    /// The crate `cel`, in our own process.
+    Cel,
+}
+
+/// A peer that has the rules and the leads.
+enum Opponent {
+    Node(Box<Process>),
+    Cel(Cel),
+}
 
 /// Conditions of the bench.
 const RULES: usize = 50;
@@ -155,15 +171,23 @@ pub(super) struct Rules {
     predicates: Vec<Predicate>,
     leads: Vec<Value>,
     surroundings: Surroundings,
-    peer: Process,
+    peer: Opponent,
 }
 
 impl Rules {
     /// Starts a peer; none where it is not installed.
     pub(super) async fn start(peer: Peer) -> anyhow::Result<Option<Self>> {
         let (rules, leads) = (rules(), leads());
-        let Some((peer, matches)) = Process::start(peer, &rules, &leads).await? else {
-            return Ok(None);
+        let (peer, matches) = match peer {
+            Peer::Cel => {
+                let cel = Cel::new(&rules, &leads)?;
+                let matches = cel.count_all()?;
+                (Opponent::Cel(cel), matches)
+            }
+            Peer::Node(engine) => match Process::start(engine, &rules, &leads).await? {
+                Some((process, matches)) => (Opponent::Node(Box::new(process)), matches),
+                None => return Ok(None),
+            },
         };
         let texts = TEXTS.iter().map(|name| Field::new(*name, Type::Text));
         let numbers = NUMBERS.iter().map(|name| Field::new(*name, Type::Number));
@@ -206,7 +230,10 @@ impl Rules {
 
 impl Contest for Rules {
     async fn limit(&mut self, span: Duration) -> anyhow::Result<Measured> {
-        self.peer.evaluate(span).await
+        match &mut self.peer {
+            Opponent::Node(process) => process.evaluate(span).await,
+            Opponent::Cel(cel) => cel.evaluate(span),
+        }
     }
 
     /// The times are those of all fifty over one lead.
@@ -229,5 +256,26 @@ impl Contest for Rules {
             latencies: Latencies::new(times),
             errors: 0,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn cel_finds_what_we_find() {
+        let rules = Rules::start(Peer::Cel).await.unwrap().unwrap();
+        assert_eq!(rules.predicates.len(), RULES);
+        let Opponent::Cel(cel) = &rules.peer else {
+            unreachable!("asked for")
+        };
+        let ours: Vec<usize> = rules
+            .facts()
+            .unwrap()
+            .iter()
+            .map(|facts| rules.count_matches(facts).unwrap())
+            .collect();
+        assert_eq!(cel.count_each().unwrap(), ours, "lead by lead");
     }
 }

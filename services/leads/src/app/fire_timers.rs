@@ -17,6 +17,7 @@ use tracing::warn;
 
 use super::{
     App,
+    pool_clocks::{COOLDOWN_ENDED, POOL_SWEEP, RECYCLE_DUE},
     recompute::{By, ClockStart},
 };
 use crate::{
@@ -125,7 +126,7 @@ impl LadderStep {
     }
 }
 
-/// What both of them say about the lead.
+/// What all clocks of leads say about the lead.
 #[derive(Deserialize)]
 struct AboutLead {
     lead: LeadId,
@@ -158,6 +159,9 @@ impl Fire for LeadTimers {
             match timer.kind.as_str() {
                 LADDER_STEP => self.climb(tx, timer).await?,
                 CLAIM_DUE => self.burn_fuse(tx, timer).await?,
+                RECYCLE_DUE => self.recycle(tx, timer).await?,
+                COOLDOWN_ENDED => self.end_cooldown(tx, timer).await?,
+                POOL_SWEEP => self.sweep(tx, timer).await?,
                 LEAVE_ENDED => {
                     let leave: LeaveEnd = serde_json::from_value(timer.payload.clone())?;
                     reroute::request(tx, &timer.tenant, Trigger::LeaveEnded, Some(&leave.team)).await?;
@@ -306,7 +310,7 @@ impl LeadTimers {
         resolve_audience(&setup.directory, &setup.leaves, concerned, audience, self.0.clock.now())
     }
 
-    async fn tell(
+    pub(super) async fn tell(
         &self,
         tx: &mut PgConnection,
         timer: &Timer,
@@ -331,7 +335,7 @@ async fn lock_leads(tx: &mut PgConnection, timers: &[Timer]) -> Result<(), FireE
     let mut leads = Vec::with_capacity(timers.len());
     for timer in timers
         .iter()
-        .filter(|timer| [LADDER_STEP, CLAIM_DUE].contains(&timer.kind.as_str()))
+        .filter(|timer| [LADDER_STEP, CLAIM_DUE, RECYCLE_DUE].contains(&timer.kind.as_str()))
     {
         leads.push((&timer.tenant, AboutLead::deserialize(&timer.payload)?.lead));
     }

@@ -28,6 +28,11 @@ pub(crate) fn bare(lead: &LeadRow, trigger: Trigger) -> LeadFacts {
         account: lead.account.clone(),
         trigger,
         previous_owner: lead.previous_owner.as_deref().and_then(|id| MemberId::from_id(id).ok()),
+        cooldowns: lead
+            .cooldowns
+            .as_ref()
+            .map(|cooldowns| cooldowns.0.clone())
+            .unwrap_or_default(),
         details: Details::default(),
     }
 }

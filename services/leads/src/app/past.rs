@@ -13,7 +13,7 @@ use crate::{
     app::lead_facts,
     domain::{
         assign::{LeadFacts, Snapshot},
-        decision::{ChosenBy, Trigger},
+        decision::{ChosenBy, QueueReason, Trigger},
         distribution::{Group, Turn, Turns},
         ids::{CalendarId, MemberId, TeamId},
         routing::Policy,
@@ -129,7 +129,10 @@ impl PastLead {
         for decision in &self.decisions {
             let lost = holding.filter(|_| decision.lost.is_some_and(|lost| lost < start));
             if let Some(lost) = lost {
-                previous.clone_from(&lost.owner);
+                let (from, to) = (lost.time, decision.time);
+                let cools = |owner: &&MemberId| self.facts.cooldowns.began(owner, from, to);
+                // A cooldown says until when they shall not have it, and nobody is the previous owner.
+                previous = lost.owner.clone().filter(|owner| !cools(&owner));
                 holding = None;
             }
             if decision.moment() >= start {
@@ -152,7 +155,8 @@ impl PastDecision {
                 let span = before.moment()..=decision.moment();
                 let costs = |entry: &&HistoryRow| {
                     let expired = entry.kind == "claim_expired" && decision.trigger != Trigger::OwnerLeft;
-                    (expired || entry.kind == "released") && span.contains(&entry.moment())
+                    (expired || matches!(entry.kind.as_str(), "released" | "recycled"))
+                        && span.contains(&entry.moment())
                 };
                 let cause = history.iter().rfind(costs);
                 decision.expired = cause.is_some_and(|cause| cause.kind == "claim_expired");
@@ -184,6 +188,11 @@ impl PastDecision {
             }),
             reason: decision.reason,
         }
+    }
+
+    /// Tells whether it was no decision of routing: somebody picked the lead from the pool, or it went there to be picked.
+    pub(crate) fn is_of_pool(&self) -> bool {
+        [ChosenBy::Picked.as_str(), QueueReason::Pooled.as_str()].contains(&self.reason.as_str())
     }
 
     /// Returns its place in the order of all decisions.
@@ -314,7 +323,7 @@ async fn versions(
     Ok(versions)
 }
 
-/// Returns what the last decision about a lead was made on, as everybody stood then, and when it was made.
+/// Returns what the last decision of routing about a lead was made on, as everybody stood then, and when it was made.
 ///
 /// # Errors
 /// As [`Reading::begin`].
@@ -324,7 +333,7 @@ pub(crate) async fn before_last_decision(
     setup: &Setup,
     lead: &PastLead,
 ) -> Result<(Snapshot, LeadFacts, Timestamp), Error> {
-    let last = lead.decisions.last();
+    let last = lead.decisions.iter().rfind(|decision| !decision.is_of_pool());
     let last = last.ok_or_else(|| Error::WrongState("nothing was decided about the lead yet".into()))?;
     let start = last.moment();
     let mut reading = Reading::begin(tx, tenant, start).await?;

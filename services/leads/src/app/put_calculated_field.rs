@@ -19,6 +19,7 @@ use crate::{
         },
         decision::Trigger,
         ids::CalculatedFieldId,
+        pool::Pool,
         routing::{Conditions, Policy},
     },
     error::Error,
@@ -120,7 +121,8 @@ impl App {
 /// Refuses a change after which somebody reads a field that is no more.
 fn refuse_left_behind(change: &Change, after: &Names) -> Result<(), Error> {
     let policy = change.before.policy.as_deref().map(Policy::spec);
-    let users = left_behind(change.before.fields.names(), after, policy);
+    let pool = change.before.pool.as_deref().map(Pool::spec);
+    let users = left_behind(change.before.fields.names(), after, policy, pool);
     if users.is_empty() {
         return Ok(());
     }

@@ -202,7 +202,7 @@ impl App {
                 field_recomputes::request(&mut change.tx, &change.tenant, &Target::all(entity)).await?;
             }
         }
-        Ok(recompute::clocks(&mut change.tx, &change.tenant, &after).await?)
+        Ok(recompute::clocks(&mut change.tx, &change.tenant, &after, self.clock.now()).await?)
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use super::fire_timers::{ClaimFuse, LadderStep};
+use super::pool_clocks;
 use crate::{
     domain::ids::{CalendarId, LeadId, MemberId},
     setup::Setup,
@@ -54,11 +55,17 @@ impl ClockStart {
     }
 }
 
-/// Computes every running clock of a tenant anew and returns how many got another due time.
+/// Computes every running clock of a tenant anew and returns how many got another due time; those of the pool follow batch
+/// by batch and are not counted.
 ///
 /// # Errors
 /// When the database fails.
-pub(crate) async fn clocks(tx: &mut PgConnection, tenant: &TenantId, setup: &Setup) -> Result<i32, DbError> {
+pub(crate) async fn clocks(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    setup: &Setup,
+    now: Timestamp,
+) -> Result<i32, DbError> {
     let mut moved = Vec::new();
     let mut leads = Vec::new();
     for timer in running_clocks::list(tx, tenant, &[CLAIM_DUE, LADDER_STEP]).await? {
@@ -89,6 +96,9 @@ pub(crate) async fn clocks(tx: &mut PgConnection, tenant: &TenantId, setup: &Set
     let count = i32::try_from(moved.len()).unwrap_or(i32::MAX);
     reflex_timers::set(tx, &moved).await?;
     running_clocks::set_due(tx, tenant, &leads).await?;
+    if setup.pool.as_deref().is_some_and(|pool| !pool.spec().rules.is_empty()) {
+        reflex_timers::set(tx, &[pool_clocks::sweep(tenant, None, now)]).await?;
+    }
     Ok(count)
 }
 

@@ -18,6 +18,7 @@ use super::lead_fields::Details;
 use super::leave::Leaves;
 use super::member::Member;
 use super::names::Recognition;
+use super::pool::Cooldowns;
 use super::routing::{Entry, Policy, Target, number, shortened};
 
 /// What routing wants to know of a lead.
@@ -33,6 +34,8 @@ pub struct LeadFacts {
     pub trigger: Trigger,
     /// Who shall not get it again: who gave it back, let it expire or left.
     pub previous_owner: Option<MemberId>,
+    /// Who shall not get it for a time, as they lost it to the pool.
+    pub cooldowns: Cooldowns,
     /// What conditions and formulas ask for; wanted only where the tenant has either.
     pub details: Details,
 }
@@ -75,14 +78,10 @@ impl Snapshot {
         self.open_leads.get(member).copied().unwrap_or(0)
     }
 
-    /// Tells why a member cannot take a lead; the lasting reasons before the passing ones.
-    pub(super) fn exclude(
-        &self,
-        member: &Member,
-        skills: &[String],
-        lead: &LeadFacts,
-        now: Timestamp,
-    ) -> Option<Exclusion> {
+    /// Tells why a member cannot take a lead; the lasting reasons before the passing ones. Of a lead that was recycled with a
+    /// cooldown nobody is the previous owner: the cooldown says until when.
+    #[must_use]
+    pub fn exclude(&self, member: &Member, skills: &[String], lead: &LeadFacts, now: Timestamp) -> Option<Exclusion> {
         let excluded = |reason, detail: String| {
             Some(Exclusion {
                 member: member.id.clone(),
@@ -101,6 +100,9 @@ impl Snapshot {
         }
         if lead.previous_owner.as_ref() == Some(&member.id) {
             return excluded(ExclusionReason::PreviousOwner, lead.trigger.as_str().to_owned());
+        }
+        if let Some(until) = lead.cooldowns.until(&member.id, now) {
+            return excluded(ExclusionReason::Cooldown, format!("until {until}"));
         }
         if let Some(until) = self.leaves.away_until(&member.id, now) {
             return excluded(ExclusionReason::OnLeave, format!("until {until}"));

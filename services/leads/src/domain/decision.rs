@@ -55,6 +55,8 @@ pub enum ChosenBy {
     LongestWait,
     /// Nothing else told the first ones apart.
     SmallestId,
+    /// They picked it from the pool.
+    Picked,
 }
 
 impl ChosenBy {
@@ -67,6 +69,7 @@ impl ChosenBy {
             Self::NextTurn => "next_turn",
             Self::LongestWait => "longest_wait",
             Self::SmallestId => "smallest_id",
+            Self::Picked => "picked",
         }
     }
 }
@@ -85,6 +88,10 @@ pub enum QueueReason {
     OnLeave,
     /// Only who had it before could take it.
     PreviousOwner,
+    /// Who could take it lost it to the pool too short a time ago.
+    Cooldown,
+    /// Somebody has to pick it from the pool.
+    Pooled,
     /// Nobody who takes leads has the skills.
     MissingSkill,
     /// Nobody of the team takes leads.
@@ -101,6 +108,8 @@ impl QueueReason {
             Self::AtCapacity => "at_capacity",
             Self::OnLeave => "on_leave",
             Self::PreviousOwner => "previous_owner",
+            Self::Cooldown => "cooldown",
+            Self::Pooled => "pooled",
             Self::MissingSkill => "missing_skill",
             Self::NoMembers => "no_members",
         }
@@ -112,6 +121,7 @@ impl QueueReason {
         let hopes = [
             (ExclusionReason::AtCapacity, Self::AtCapacity),
             (ExclusionReason::OnLeave, Self::OnLeave),
+            (ExclusionReason::Cooldown, Self::Cooldown),
             (ExclusionReason::PreviousOwner, Self::PreviousOwner),
             (ExclusionReason::MissingSkill, Self::MissingSkill),
         ];
@@ -146,6 +156,12 @@ pub enum Trigger {
     ClaimExpired,
     /// Its owner works here no longer.
     OwnerLeft,
+    /// Its owner did nothing with it.
+    Recycled,
+    /// Somebody picked it from the pool.
+    Picked,
+    /// Somebody who had lost it to the pool may have it again.
+    CooldownEnded,
     /// Somebody can hold more leads.
     CapacityFreed,
     /// Somebody is back, or is away no more than was planned.
@@ -158,11 +174,14 @@ pub enum Trigger {
 
 impl Trigger {
     /// Every trigger.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Captured,
         Self::Released,
         Self::ClaimExpired,
         Self::OwnerLeft,
+        Self::Recycled,
+        Self::Picked,
+        Self::CooldownEnded,
         Self::CapacityFreed,
         Self::LeaveEnded,
         Self::DirectoryChanged,
@@ -177,6 +196,9 @@ impl Trigger {
             Self::Released => "released",
             Self::ClaimExpired => "claim_expired",
             Self::OwnerLeft => "owner_left",
+            Self::Recycled => "recycled",
+            Self::Picked => "picked",
+            Self::CooldownEnded => "cooldown_ended",
             Self::CapacityFreed => "capacity_freed",
             Self::LeaveEnded => "leave_ended",
             Self::DirectoryChanged => "directory_changed",
@@ -289,6 +311,8 @@ pub enum ExclusionReason {
     MissingSkill,
     /// They had it before and gave it back or lost it.
     PreviousOwner,
+    /// They lost it to the pool too short a time ago.
+    Cooldown,
     /// They are away.
     OnLeave,
     /// They hold as many open leads as they can.
@@ -296,6 +320,20 @@ pub enum ExclusionReason {
 }
 
 impl ExclusionReason {
+    /// Returns the code that refusals of a pick have.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Inactive => "INACTIVE",
+            Self::Role => "ROLE",
+            Self::MissingSkill => "MISSING_SKILL",
+            Self::PreviousOwner => "PREVIOUS_OWNER",
+            Self::Cooldown => "COOLDOWN",
+            Self::OnLeave => "ON_LEAVE",
+            Self::AtCapacity => "AT_CAPACITY",
+        }
+    }
+
     /// Returns the word answers use.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -304,6 +342,7 @@ impl ExclusionReason {
             Self::Role => "role",
             Self::MissingSkill => "missing_skill",
             Self::PreviousOwner => "previous_owner",
+            Self::Cooldown => "cooldown",
             Self::OnLeave => "on_leave",
             Self::AtCapacity => "at_capacity",
         }

@@ -177,6 +177,8 @@ slug!(/// A form, `forms/{form}`.
     FormId, "forms", Alphabet::Plain);
 slug!(/// A calculated field, `calculatedFields/{calculated_field}`.
     CalculatedFieldId, "calculatedFields", Alphabet::Readable);
+slug!(/// A source of signed bodies, `webhookSources/{webhook_source}`.
+    WebhookSourceId, "webhookSources", Alphabet::Plain);
 uuid!(/// A lead, `leads/{lead}`.
     LeadId, "leads");
 uuid!(/// A follow-up, `followUps/{follow_up}`.

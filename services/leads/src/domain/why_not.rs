@@ -20,6 +20,7 @@ use super::directory::Directory;
 use super::distribution::{Group, Turns};
 use super::ids::{MemberId, ProductId, TeamId, TerritoryId};
 use super::member::{Member, Role};
+use super::pool::Cooldowns;
 use super::routing::{Inquiry, Policy};
 
 /// Most changes of a set.
@@ -213,7 +214,7 @@ impl<'a> World<'a> {
                 ExclusionReason::Inactive => Change::MemberActive,
                 ExclusionReason::Role => Change::MemberRole,
                 ExclusionReason::MissingSkill => Change::MemberSkill(detail.clone()),
-                ExclusionReason::PreviousOwner => Change::MemberAgain,
+                ExclusionReason::PreviousOwner | ExclusionReason::Cooldown => Change::MemberAgain,
                 ExclusionReason::OnLeave => Change::MemberPresent,
                 ExclusionReason::AtCapacity => Change::MemberCapacity,
             });
@@ -376,6 +377,7 @@ impl<'a> World<'a> {
                 Change::MemberAgain => {
                     let mut again = self.lead.clone();
                     again.previous_owner = None;
+                    again.cooldowns = Cooldowns::default();
                     lead = Some(again);
                 }
                 _ => {}

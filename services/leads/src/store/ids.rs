@@ -6,7 +6,9 @@ use sqlx::{
     postgres::{PgTypeInfo, PgValueRef},
 };
 
-use crate::domain::ids::{CalendarId, FormId, LadderId, MemberId, ProductId, ResourceId, TeamId, TerritoryId};
+use crate::domain::ids::{
+    CalendarId, FormId, LadderId, MemberId, ProductId, ResourceId, TeamId, TerritoryId, WebhookSourceId,
+};
 
 macro_rules! text_columns {
     ($($id:ident),*) => {$(
@@ -28,4 +30,13 @@ macro_rules! text_columns {
     )*};
 }
 
-text_columns!(CalendarId, FormId, LadderId, MemberId, ProductId, TeamId, TerritoryId);
+text_columns!(
+    CalendarId,
+    FormId,
+    LadderId,
+    MemberId,
+    ProductId,
+    TeamId,
+    TerritoryId,
+    WebhookSourceId
+);

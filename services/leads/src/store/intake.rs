@@ -128,7 +128,7 @@ fn sort(rows: Vec<StandingRow>) -> (Standings, LastTurns) {
     (standings, turns)
 }
 
-/// Reads and locks these leads as far as they are still in `state`, in order of capture.
+/// Reads and locks these leads as far as they are still in `state` and not in the pool, in order of capture.
 pub(crate) async fn list_leads_for_update(
     tx: &mut PgConnection,
     tenant: &TenantId,
@@ -138,7 +138,8 @@ pub(crate) async fn list_leads_for_update(
     let rows = sqlx::query_as(concat!(
         "select ",
         lead_columns!(),
-        " from leads where tenant_id = $1 and lead_id = any ($2) and state = $3 order by sequence for update"
+        " from leads where tenant_id = $1 and lead_id = any ($2) and state = $3
+              and queue_reason is distinct from 'pooled' order by sequence for update"
     ))
     .bind(tenant.as_str())
     .bind(leads)
@@ -148,7 +149,7 @@ pub(crate) async fn list_leads_for_update(
     Ok(rows)
 }
 
-/// Reads and locks the waiting leads of a tenant, or those that wait for one team, in order of capture.
+/// Reads and locks the leads of a tenant that wait to be routed, or those that wait for one team, in order of capture.
 pub(crate) async fn list_waiting_for_update(
     tx: &mut PgConnection,
     tenant: &TenantId,
@@ -159,7 +160,7 @@ pub(crate) async fn list_waiting_for_update(
     let rows = sqlx::query_as(concat!(
         "select ",
         lead_columns!(),
-        " from leads where tenant_id = $1 and state = 'queued' and ($2::text is null or team = $2)
+        " from leads where tenant_id = $1 and state = 'queued' and queue_reason <> 'pooled' and ($2::text is null or team = $2)
           order by sequence limit $3 offset $4 for update"
     ))
     .bind(tenant.as_str())

@@ -15,6 +15,7 @@ use crate::{
         decision::Trigger,
         ids::{LeadId, MemberId, ResourceId, TeamId},
         lead::{Standing, State},
+        pool::Cooldowns,
     },
 };
 
@@ -56,6 +57,7 @@ pub(crate) struct LeadRow {
     pub(crate) outcome: Option<String>,
     pub(crate) traceparent: Option<String>,
     pub(crate) calculated: Option<Json<serde_json::Value>>,
+    pub(crate) cooldowns: Option<Json<Cooldowns>>,
 }
 
 /// The columns of [`LeadRow`], for `concat!` into a statement.
@@ -64,7 +66,8 @@ macro_rules! lead_columns {
         "lead_id, number, state, source, external_id, company, contact_name, phone, email, territory, product, urgency,
          budget_min_fen, budget_max_fen, remark, account, form, form_version, attributes, owner, team, previous_owner,
          fencing_token, queue_reason, create_time, assign_time, claim_time, first_contact_time, claim_due_time,
-         contact_due_time, due_provisional, require_screening, outcome, traceparent, calculated"
+         contact_due_time, due_provisional, require_screening, outcome, traceparent, calculated,
+         cooldowns"
     };
 }
 pub(crate) use lead_columns;

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod conditions;
+mod pool;
 mod rehearsal;
 mod world;
 

@@ -189,7 +189,7 @@ async fn close(world: &World, name: &str) {
     world.leads(Role::Manager).close_lead(close).await.unwrap();
 }
 
-async fn simulate(world: &World, request: SimulateRoutingRequest) -> (Vec<Difference>, Summary) {
+pub(crate) async fn simulate(world: &World, request: SimulateRoutingRequest) -> (Vec<Difference>, Summary) {
     let answer = world.routing(Role::Manager).simulate_routing(request).await.unwrap();
     let mut parts = answer.into_inner();
     let (mut differences, mut summary, mut progressed) = (Vec::new(), None, false);

@@ -9,7 +9,8 @@ use reflex_proto::leads::v1::{
     CaptureLeadRequest, CaptureLeadResponse, ExplainAssignmentRequest, GetLeadRequest, Lead, LeadHistoryEntry, Member,
     NewLead, PutMemberRequest, PutMemberResponse, PutRoutingPolicyRequest, PutTeamRequest, RoutingPolicy, Team,
     claim_service_client::ClaimServiceClient, directory_service_client::DirectoryServiceClient,
-    follow_up_service_client::FollowUpServiceClient, lead, lead_service_client::LeadServiceClient, member,
+    field_service_client::FieldServiceClient, follow_up_service_client::FollowUpServiceClient, lead,
+    lead_service_client::LeadServiceClient, member, pool_service_client::PoolServiceClient,
     routing_service_client::RoutingServiceClient,
 };
 use reflex_rpc::{
@@ -72,6 +73,7 @@ impl World {
             prefix: redis.prefix().into(),
         };
         config.page_token_key = "a key for tests, long enough to sign".into();
+        config.sealing_key = "a key for tests, long enough to seal".into();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let foundation = Foundation::open(&config.foundation(), reflex_leads::SCHEMA, environment)
@@ -118,6 +120,14 @@ impl World {
 
     pub(crate) fn follow_ups(&self, role: Role) -> FollowUpServiceClient<Wire> {
         FollowUpServiceClient::new(self.wire(role, None))
+    }
+
+    pub(crate) fn pool(&self, role: Role, member: Option<&str>) -> PoolServiceClient<Wire> {
+        PoolServiceClient::new(self.wire(role, member))
+    }
+
+    pub(crate) fn fields(&self, role: Role) -> FieldServiceClient<Wire> {
+        FieldServiceClient::new(self.wire(role, None))
     }
 
     pub(crate) fn directory(&self, role: Role) -> DirectoryServiceClient<Wire> {

@@ -11,7 +11,7 @@ use reflex_proto::{
         calendar_service_client::CalendarServiceClient, directory_service_client::DirectoryServiceClient,
         field_service_client::FieldServiceClient, form_service_client::FormServiceClient,
         import_service_client::ImportServiceClient, lead_service_client::LeadServiceClient, member,
-        routing_service_client::RoutingServiceClient,
+        routing_service_client::RoutingServiceClient, webhook_service_client::WebhookServiceClient,
     },
     platform::v1::Reason,
 };
@@ -59,6 +59,7 @@ pub(crate) struct Caller {
     pub(crate) imports: ImportServiceClient<Connection>,
     pub(crate) accounts: AccountServiceClient<Connection>,
     pub(crate) fields: FieldServiceClient<Connection>,
+    pub(crate) webhooks: WebhookServiceClient<Connection>,
 }
 
 impl Leads {
@@ -131,6 +132,7 @@ impl Leads {
             forms: FormServiceClient::new(connection.clone()),
             accounts: AccountServiceClient::new(connection.clone()),
             fields: FieldServiceClient::new(connection.clone()),
+            webhooks: WebhookServiceClient::new(connection.clone()),
             leads: LeadServiceClient::new(connection.clone()),
             imports: ImportServiceClient::new(connection),
         }

@@ -17,3 +17,4 @@ mod policy_tables;
 mod routing;
 mod snapshot;
 mod watch;
+mod webhooks;

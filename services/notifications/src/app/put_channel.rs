@@ -2,6 +2,7 @@
 
 use reflex_pg::once::{self, Once};
 use reflex_proto::notifications::v1::{PutChannelRequest, PutChannelResponse};
+use reflex_sealing::Place;
 use reflex_tenancy::{TenantId, TenantSet};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
@@ -15,7 +16,6 @@ use crate::{
         channel::{self, Kind},
     },
     error::Error,
-    sealing::Place,
     store::{
         channels::{self, Channel},
         reservations,
@@ -78,7 +78,7 @@ impl App {
     fn build(&self, tenant: &TenantId, wanted: WantedChannel, present: Option<Channel>) -> Result<Channel, Error> {
         let place = |part| Place {
             tenant,
-            channel: &wanted.name,
+            resource: &wanted.name,
             part,
         };
         let invalid = |problem: Problem| Error::Invalid(vec![problem]);

@@ -14,6 +14,7 @@ use opentelemetry::metrics::Counter;
 use reflex_events::RelayWake;
 use reflex_pg::{Database, DbError};
 use reflex_runtime::{clock::SharedClock, ids::SharedIds, telemetry};
+use reflex_sealing::{SealError, Sealer};
 use reflex_tenancy::TenantId;
 use tracing::{Instrument, info_span};
 use uuid::Uuid;
@@ -22,7 +23,6 @@ use super::settings::SettingsCache;
 use crate::{
     channels::{Endpoint, Providers, Rendered},
     domain::{budget::LATEST_START, channel::Kind, message::Class},
-    sealing::{SealError, Sealer},
 };
 use record::Verdict;
 use reserve::Reservation;

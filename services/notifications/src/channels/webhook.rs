@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use ::http::{HeaderMap, HeaderValue, StatusCode};
 use futures_util::future::BoxFuture;
 use reflex_runtime::clock::SharedClock;
+use reflex_webhooks::Keys;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::http::{Answer, Error, HttpClient};
 use super::{Capability, Channel, Endpoint, Fault, Format, Outcome, Rendered};
-use crate::domain::signature::Keys;
 
 /// Largest body; far above what templates can make.
 const MAX_BYTES: usize = 256 * 1024;

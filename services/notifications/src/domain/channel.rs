@@ -1,8 +1,9 @@
 //! What a channel must look like before it is stored.
 
 use http::Uri;
+use reflex_webhooks::Keys;
 
-use super::{Problem, budget::Limits, merge::Surplus, signature::Keys};
+use super::{Problem, budget::Limits, merge::Surplus};
 
 /// Longest address, in bytes.
 const MAX_ENDPOINT: usize = 1_000;

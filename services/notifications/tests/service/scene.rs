@@ -27,7 +27,6 @@ use reflex_notifications::{
         message::{Class, State},
     },
     events::LeadEvents,
-    sealing::Sealer,
     store::{
         attempts::Attempt,
         messages::{Filter, Message},
@@ -37,6 +36,7 @@ use reflex_notifications::{
 use reflex_pg::{Database, DatabaseConfig};
 use reflex_proto::notifications::v1::PutChannelRequest;
 use reflex_runtime::clock::{Clock, SharedClock};
+use reflex_sealing::Sealer;
 use reflex_tenancy::{TenantId, TenantSet};
 use reflex_testing::{FixedClock, SeededIds, TestDatabase, fixture_time};
 use uuid::Uuid;

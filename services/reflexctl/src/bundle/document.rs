@@ -32,11 +32,30 @@ pub(super) fn read_body(kind: Kind, text: &str) -> Result<DynamicMessage, serde_
     match kind {
         Kind::Calendar => CalendarDocument::deserialize(body).map(|document| document.into_message(descriptor.clone())),
         Kind::Holidays => HolidaysDocument::deserialize(body).map(|document| document.into_message(descriptor.clone())),
+        Kind::WebhookSource => {
+            let mut document = serde_norway::Mapping::deserialize(body)?;
+            mapping_as_text(&mut document);
+            DynamicMessage::deserialize_with_options(
+                descriptor,
+                serde_norway::Value::Mapping(document),
+                &DeserializeOptions::new().deny_unknown_fields(true),
+            )
+        }
         _ => DynamicMessage::deserialize_with_options(
             descriptor.clone(),
             body,
             &DeserializeOptions::new().deny_unknown_fields(true),
         ),
+    }
+}
+
+/// Writes a mapping that is written out as the JSON that the server keeps, its keys in order.
+fn mapping_as_text(document: &mut serde_norway::Mapping) {
+    let Some(mapping) = document.get_mut("mapping").filter(|mapping| mapping.is_mapping()) else {
+        return;
+    };
+    if let Ok(json) = serde_json::to_value(&*mapping) {
+        *mapping = serde_norway::Value::String(json.to_string());
     }
 }
 

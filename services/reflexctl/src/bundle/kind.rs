@@ -27,8 +27,12 @@ pub enum Kind {
     RoutingPolicy,
     /// Escalation ladder.
     Ladder,
+    /// The tenant's one pool policy.
+    PoolPolicy,
     /// Form of a website.
     Form,
+    /// Other system that posts signed bodies.
+    WebhookSource,
     /// Way out of the system, such as a robot.
     Channel,
     /// Words of a message.
@@ -83,7 +87,7 @@ const PLAIN: Facts = Facts {
     output_only: &[],
 };
 
-const FACTS: [Facts; 14] = [
+const FACTS: [Facts; 16] = [
     Facts {
         kind: Kind::Calendar,
         name: "Calendar",
@@ -201,6 +205,16 @@ const FACTS: [Facts; 14] = [
         ..PLAIN
     },
     Facts {
+        kind: Kind::PoolPolicy,
+        name: "PoolPolicy",
+        message: "reflex.leads.v1.PoolPolicy",
+        service: "reflex.leads.v1.PoolService",
+        put: "PutPoolPolicy",
+        read: Some("GetPoolPolicy"),
+        output_only: &["update_time"],
+        ..PLAIN
+    },
+    Facts {
         kind: Kind::Form,
         name: "Form",
         message: "reflex.leads.v1.Form",
@@ -210,6 +224,19 @@ const FACTS: [Facts; 14] = [
         collection: Some("forms"),
         filled_in: &["write_key", "posts_per_minute", "schema"],
         output_only: &["version"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::WebhookSource,
+        name: "WebhookSource",
+        message: "reflex.leads.v1.WebhookSource",
+        service: "reflex.leads.v1.WebhookService",
+        put: "PutWebhookSource",
+        read: Some("ListWebhookSources"),
+        collection: Some("webhookSources"),
+        filled_in: &["posts_per_minute"],
+        write_only: &["secret"],
+        output_only: &["update_time"],
         ..PLAIN
     },
     Facts {

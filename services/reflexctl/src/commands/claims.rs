@@ -109,7 +109,7 @@ impl Release {
     }
 }
 
-fn standing(lead: Option<&Lead>) -> String {
+pub(super) fn standing(lead: Option<&Lead>) -> String {
     let Some(lead) = lead else { return String::new() };
     let state = word(lead.state().as_str_name(), "STATE_");
     let owner = if lead.owner.is_empty() { "nobody" } else { &lead.owner };

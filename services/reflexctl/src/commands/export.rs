@@ -14,8 +14,8 @@ use crate::output::{Output, print};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Everything that can be listed is in it: calendars, territories, products, teams, members, leaves, the routing policy,
-ladders, forms, channels and the templates that were put. What the server does not show is not, and the bundle says so: secrets of
-channels, the values in their addresses, and imported holidays. Applying it to the same tenant changes nothing.
+ladders, the pool policy, forms, webhook sources, channels and the templates that were put. What the server does not show is not, and the bundle
+says so: secrets of webhook sources and channels, the values in their addresses, and imported holidays. Applying it to the same tenant changes nothing.
 
 JSON: {\"tenant\", \"resources\": [{\"kind\", ...}]}
 

@@ -4,6 +4,7 @@ mod capture;
 mod explain;
 mod file;
 mod import;
+mod pick;
 mod show;
 mod watch;
 mod why_not;
@@ -64,6 +65,11 @@ Examples:
         after_help = "Examples:\n  reflexctl leads why-not L000123 wang-lei\n  reflexctl leads why-not L000123 wang-lei --lang en"
     )]
     WhyNot(why_not::WhyNot),
+    /// Takes a waiting lead from the pool; it counts as claimed.
+    #[command(
+        after_help = "What waits: reflexctl leads list --state queued\n\nExamples:\n  reflexctl leads pick L000123\n  reflexctl leads pick L000123 --member li.na"
+    )]
+    Pick(pick::Pick),
 }
 
 #[derive(Debug, Args)]
@@ -118,6 +124,7 @@ impl Leads {
             LeadsCommand::Watch(watch) => watch.run(&self.connection, output).await,
             LeadsCommand::Show { lead } => self.show(lead, output).await,
             LeadsCommand::WhyNot(why_not) => why_not.run(&self.connection, output).await,
+            LeadsCommand::Pick(pick) => pick.run(&self.connection, output).await,
             LeadsCommand::Explain { lead, lang } => self.explain(lead, *lang, output).await,
         };
         self.connection.explain(outcome)

@@ -16,16 +16,16 @@ use crate::bench::measured::{Latencies, Measured};
 /// Where the engines are installed, seen from this crate.
 const HOME: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 
-/// Which engine.
+/// Which engine for Node.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::bench) enum Peer {
+pub(in crate::bench) enum Engine {
     /// `GoRules` zen, an engine in Rust with bindings for Node.
     Zen,
     /// json-rules-engine, in JavaScript.
     JsonRulesEngine,
 }
 
-impl Peer {
+impl Engine {
     fn name(self) -> &'static str {
         match self {
             Self::Zen => "zen",
@@ -61,8 +61,12 @@ struct Evaluated {
 
 impl Process {
     /// Starts the engine with these rules and returns how many hold over all leads; none where it is not installed.
-    pub(super) async fn start(peer: Peer, rules: &[Rule], leads: &[Value]) -> anyhow::Result<Option<(Self, usize)>> {
-        if !Path::new(HOME).join("node_modules").join(peer.package()).is_dir() {
+    pub(super) async fn start(
+        engine: Engine,
+        rules: &[Rule],
+        leads: &[Value],
+    ) -> anyhow::Result<Option<(Self, usize)>> {
+        if !Path::new(HOME).join("node_modules").join(engine.package()).is_dir() {
             return Ok(None);
         }
         let mut child = Command::new("node")
@@ -81,7 +85,7 @@ impl Process {
             questions,
             answers: BufReader::new(answers).lines(),
         };
-        let task = json!({"engine": peer.name(), "rules": rules, "leads": leads});
+        let task = json!({"engine": engine.name(), "rules": rules, "leads": leads});
         let found: Found = process.ask(&task).await?;
         Ok(Some((process, found.matches)))
     }

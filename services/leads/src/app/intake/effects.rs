@@ -14,6 +14,7 @@ use tracing::info_span;
 use crate::{
     app::{
         fire_timers::{ClaimFuse, LadderStep},
+        pool_clocks::{self, RecycleDue},
         recompute::{By, ClockStart},
     },
     convert,
@@ -23,6 +24,7 @@ use crate::{
         due,
         ids::{LeadId, MemberId, TeamId},
         lead::State,
+        pool::Ownership,
     },
     events::{self, Facts},
     setup::Setup,
@@ -88,6 +90,9 @@ impl<'a> Effects<'a> {
             }
             Outcome::Queued { reason, team } => (State::Queued, None, team.clone(), Some(reason.as_str())),
         };
+        if let Some(owner) = &owner {
+            self.start_pool_clock(lead, owner, state, traceparent.as_deref());
+        }
         self.tell(lead, decision, &dues, traceparent);
         if let Some(owner) = &owner {
             *self.changes.loads.entry(owner.clone()).or_default() += 1;
@@ -178,6 +183,22 @@ impl<'a> Effects<'a> {
             payload: serde_json::to_value(&fuse).expect("plain data becomes JSON"),
             traceparent: traceparent.map(str::to_owned),
         });
+    }
+
+    /// Starts the clock of the pool's rules for a new owner.
+    fn start_pool_clock(&mut self, lead: &LeadRow, owner: &MemberId, state: State, traceparent: Option<&str>) {
+        let held = Ownership {
+            owner: owner.clone(),
+            since: self.now,
+            state,
+            last_follow_up: None,
+        };
+        let of = RecycleDue {
+            lead: LeadId(lead.lead_id),
+            fencing_token: lead.fencing_token + 1,
+        };
+        let clock = pool_clocks::first(self.setup, self.tenant, &of, &held, traceparent);
+        self.timers.extend(clock);
     }
 
     fn start_ladder(

@@ -16,7 +16,7 @@ use crate::{
     },
     domain::{
         assign::{LeadFacts, Snapshot, route},
-        decision::{Decision, Outcome, Trigger},
+        decision::{ChosenBy, Decision, Outcome, QueueReason, Trigger},
         due,
         ids::{MemberId, TeamId},
         ladder::Audience,
@@ -183,13 +183,13 @@ impl<'a> Replay<'a> {
         };
         match event.what {
             What::Closed => {
-                let team = self.take(lead, true);
+                let team = self.take(lead, true, event.time);
                 self.displaced.remove(&lead);
                 self.fill(team.as_ref(), event.time);
             }
             What::Lost(index) => {
                 if !overtaken(&self.leads[lead].decisions[index], &self.fates[lead]) {
-                    let team = self.take(lead, false);
+                    let team = self.take(lead, false, event.time);
                     self.fill(team.as_ref(), event.time);
                 }
             }
@@ -204,7 +204,11 @@ impl<'a> Replay<'a> {
                     // It waited until now; in the rehearsal it has found somebody earlier.
                     return;
                 }
-                self.take(lead, false);
+                self.take(lead, false, event.time);
+                if decision.is_of_pool() {
+                    self.keep(lead, decision, event.time);
+                    return;
+                }
                 self.decide(lead, event.time, decision.trigger, decision.policy_version);
                 if self.fates[lead].owner.is_none() && decision.owner.is_some() {
                     self.displaced.insert(lead);
@@ -217,7 +221,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Takes a lead from whoever has it, and returns the team that has room now.
-    fn take(&mut self, lead: usize, closing: bool) -> Option<TeamId> {
+    fn take(&mut self, lead: usize, closing: bool, now: Timestamp) -> Option<TeamId> {
         let fate = &mut self.fates[lead];
         let owner = fate.owner.take()?;
         if let Some(open) = self.snapshot.open_leads.get_mut(&owner) {
@@ -228,7 +232,9 @@ impl<'a> Replay<'a> {
             // It stays on record with its last owner.
             fate.owner = Some(owner);
         } else {
-            fate.facts.previous_owner = Some(owner);
+            // A cooldown says until when they shall not have it, and nobody is the previous owner.
+            let cools = fate.facts.cooldowns.began(&owner, fate.assign_time, now);
+            fate.facts.previous_owner = Some(owner).filter(|_| !cools);
             fate.claim_due = None;
         }
         fate.team.clone()
@@ -251,6 +257,24 @@ impl<'a> Replay<'a> {
                 self.displaced.remove(&lead);
             }
         }
+    }
+
+    /// Follows a decision of the pool, which stays whatever the policy says: somebody picks the lead, or it waits for that.
+    fn keep(&mut self, lead: usize, decision: &PastDecision, now: Timestamp) {
+        let fate = &mut self.fates[lead];
+        (fate.owner, fate.team) = (decision.owner.clone(), decision.team.clone());
+        (fate.entry, fate.claim_due) = (None, None);
+        fate.reason = match &decision.owner {
+            Some(owner) => {
+                *self.snapshot.open_leads.entry(owner.clone()).or_default() += 1;
+                self.loads.entry(owner.clone()).or_default().give();
+                fate.ownership += 1;
+                fate.assign_time = now;
+                ChosenBy::Picked.as_str()
+            }
+            None => QueueReason::Pooled.as_str(),
+        };
+        self.displaced.remove(&lead);
     }
 
     fn decide(&mut self, lead: usize, now: Timestamp, trigger: Trigger, version: i32) {
@@ -304,7 +328,7 @@ impl<'a> Replay<'a> {
                 continue;
             }
             let version = past.decisions.last().map_or(0, |last| last.policy_version);
-            let team = self.take(lead, false);
+            let team = self.take(lead, false, due);
             self.decide(lead, due, Trigger::ClaimExpired, version);
             if self.fates[lead].owner.is_none() {
                 self.displaced.insert(lead);

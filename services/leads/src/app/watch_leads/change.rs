@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use prost::Message as _;
 use reflex_proto::leads::v1::{
     ClaimExpired, LeadAssigned, LeadChange, LeadClaimed, LeadClosed, LeadEscalated, LeadFirstContacted, LeadQueued,
-    lead_change::Kind,
+    LeadRecycled, lead_change::Kind,
 };
 use reflex_rpc::identity::Caller;
 
@@ -78,6 +78,10 @@ impl Told {
             events::LEAD_FIRST_CONTACTED => {
                 let told = LeadFirstContacted::decode(data).ok()?;
                 (Kind::Contacted, None, vec![told.member], String::new())
+            }
+            events::LEAD_RECYCLED => {
+                let told = LeadRecycled::decode(data).ok()?;
+                (Kind::Recycled, Some(State::Queued), vec![told.member], told.team)
             }
             events::LEAD_CLOSED => {
                 let told = LeadClosed::decode(data).ok()?;

@@ -9,6 +9,7 @@ use crate::domain::directory::DirectoryRows;
 use crate::domain::ids::{LeaveId, TeamId};
 use crate::domain::leave::Leave;
 use crate::domain::member::{Locale, Role, Team};
+use crate::domain::pool::Cooldown;
 use crate::domain::routing::{Entry, PolicySpec};
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -124,6 +125,7 @@ fn lead(territory: &str, product: &str) -> LeadFacts {
         account: String::new(),
         trigger: Trigger::Captured,
         previous_owner: None,
+        cooldowns: Cooldowns::default(),
         details: Details::default(),
     }
 }
@@ -280,9 +282,11 @@ fn the_trace_tells_which_conditions_did_not_hold() {
 
 #[test]
 fn nobody_is_excluded_without_a_reason() {
-    let mut members: Vec<_> = ["gone", "helper", "novice", "before", "away", "full", "fits"]
-        .map(|name| member(name, "li"))
-        .into();
+    let mut members: Vec<_> = [
+        "gone", "helper", "novice", "before", "away", "full", "fits", "cools", "cooled",
+    ]
+    .map(|name| member(name, "li"))
+    .into();
     for member in &mut members {
         member.skills = vec!["康复".into()];
     }
@@ -301,13 +305,26 @@ fn nobody_is_excluded_without_a_reason() {
     };
     snapshot.leaves = Arc::new(Leaves::new([leave]));
     snapshot.open_leads.insert(id("full"), 2);
+    let mut cooldowns = Cooldowns::default();
+    for (member, until) in [("cools", end), ("cooled", NOW), ("novice", end)] {
+        cooldowns.add(Cooldown {
+            member: id(member),
+            since: NOW - Duration::from_hours(1),
+            until,
+        });
+    }
     let released = LeadFacts {
+        cooldowns,
         trigger: Trigger::Released,
         previous_owner: Some(id("before")),
         ..lead("", "康复设备")
     };
     let decision = route(&released, &snapshot, NOW);
-    assert_eq!(owner(&decision), Some("fits"));
+    assert_eq!(
+        owner(&decision),
+        Some("cooled"),
+        "the smallest id of those who can take it"
+    );
     let found: Vec<_> = decision
         .trace
         .exclusions
@@ -319,6 +336,7 @@ fn nobody_is_excluded_without_a_reason() {
         [
             ("away", "on_leave", "until 1970-01-01T01:00:00Z"),
             ("before", "previous_owner", "released"),
+            ("cools", "cooldown", "until 1970-01-01T01:00:00Z"),
             ("full", "at_capacity", "2 of 2"),
             ("gone", "inactive", ""),
             ("helper", "role", "assistant"),
@@ -352,6 +370,13 @@ fn a_lead_nobody_can_take_waits_for_its_team() {
         ..ortho.clone()
     };
     assert_eq!(queued(&|_| (), &released), ("previous_owner", team("zhang")));
+    let mut recycled = ortho.clone();
+    recycled.cooldowns.add(Cooldown {
+        member: id("z"),
+        since: NOW,
+        until: NOW + Duration::from_hours(1),
+    });
+    assert_eq!(queued(&|_| (), &recycled), ("cooldown", team("zhang")));
     assert_eq!(queued(&|_| (), &lead("", "康复设备")), ("no_members", team("li")));
 }
 

@@ -9,6 +9,7 @@ use super::graph::Graph;
 use super::names::Names;
 use super::{CalculatedFields, Definition, Entity, read_names};
 use crate::domain::ids::CalculatedFieldId;
+use crate::domain::pool::PoolSpec;
 use crate::domain::routing::PolicySpec;
 use crate::domain::violation::{Violation, Violations};
 
@@ -272,7 +273,7 @@ impl CalculatedFields {
 
 /// Lists who reads a calculated field that `after` has no more under the name they write, or that means another one there.
 #[must_use]
-pub fn left_behind(before: &Names, after: &Names, policy: Option<&PolicySpec>) -> Vec<String> {
+pub fn left_behind(before: &Names, after: &Names, policy: Option<&PolicySpec>, pool: Option<&PoolSpec>) -> Vec<String> {
     let meaning = |names: &Names, entity, name: &str| {
         let (source, _) = names.resolve(entity, name)?;
         let (of, place) = source.calculated()?;
@@ -298,6 +299,11 @@ pub fn left_behind(before: &Names, after: &Names, policy: Option<&PolicySpec>) -
     for (number, when) in policy.into_iter().flat_map(PolicySpec::conditions) {
         if formula::parse(when).is_ok_and(|expr| loses(Entity::Lead, &read_names(&expr))) {
             found.push(format!("分配策略第 {number} 条 / entry {number} of the routing policy"));
+        }
+    }
+    for (title, when) in pool.into_iter().flat_map(PoolSpec::conditions) {
+        if formula::parse(when).is_ok_and(|expr| loses(Entity::Lead, &read_names(&expr))) {
+            found.push(format!("公海规则“{title}” / the rule {title:?} of the pool"));
         }
     }
     found

@@ -7,6 +7,7 @@ use super::*;
 use crate::domain::account::RawAccount;
 use crate::domain::decision::Trigger;
 use crate::domain::lead_fields::Details;
+use crate::domain::pool::Cooldowns;
 use crate::domain::routing::{PolicySpec, RawEntry, RawPolicy};
 
 const MATCH: &str = "IF(CONTAINS(客户.设备型号,'锻造'),0.8,IF(CONTAINS(客户.设备型号,'机加工'),0.6,0.3))";
@@ -51,7 +52,7 @@ impl Tenant {
         let draft = Draft::parse(&raw, Purpose::Store).map_err(said)?;
         let fields = self.fields();
         let checked = fields.check(&draft).map_err(said)?;
-        let left = left_behind(fields.names(), &checked.names, None);
+        let left = left_behind(fields.names(), &checked.names, None, None);
         if !left.is_empty() {
             return Err(format!("used by {}", left.join(", ")));
         }
@@ -89,6 +90,7 @@ fn lead(customer: Option<Account>) -> LeadFacts {
         account: "suzhou".into(),
         trigger: Trigger::Captured,
         previous_owner: None,
+        cooldowns: Cooldowns::default(),
         details: Details {
             source: "展会".into(),
             budget_max_fen: 60_000_000,
@@ -326,7 +328,7 @@ fn names_in_use_are_kept() {
     let without = |id: &str| {
         let id = format!("calculatedFields/{id}").parse().unwrap();
         let key = fields.find(&id).unwrap().key;
-        left_behind(fields.names(), &fields.names().without(key), Some(&policy))
+        left_behind(fields.names(), &fields.names().without(key), Some(&policy), None)
     };
     let entry = "分配策略第 2 条 / entry 2 of the routing policy";
     assert_eq!(without("a"), ["丙 (calculatedFields/c)", "乙 (calculatedFields/b)"]);

@@ -11,7 +11,7 @@ use crate::domain::calculated::{Entity, Names, Record, Source, read_names};
 use crate::domain::decision::Missing;
 
 /// Longest condition.
-pub(super) const MAX_CHARACTERS: usize = 2000;
+pub(in crate::domain) const MAX_CHARACTERS: usize = 2000;
 /// Longest text of a condition or of what is missing that a decision keeps.
 const KEPT_CHARACTERS: usize = 300;
 /// Costliest condition that is explained part by part; of others it is said only that they do not hold.
@@ -178,7 +178,7 @@ pub(in crate::domain) fn shortened(text: &str) -> String {
 }
 
 /// Says what is wrong with a condition and where.
-pub(super) fn fault(error: &Error, source: &str, lang: Lang) -> String {
+pub(in crate::domain) fn fault(error: &Error, source: &str, lang: Lang) -> String {
     let at = error.span.position(source);
     let (text, hint) = (error.text(lang), hint(error, lang));
     match lang {

@@ -9,6 +9,7 @@ use crate::domain::assign::LeadFacts;
 use crate::domain::decision::Trigger;
 use crate::domain::lead::Urgency;
 use crate::domain::lead_fields::Details;
+use crate::domain::pool::Cooldowns;
 
 const NOW: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
 
@@ -101,6 +102,7 @@ fn lead() -> LeadFacts {
         account: "acme".into(),
         trigger: Trigger::Captured,
         previous_owner: None,
+        cooldowns: Cooldowns::default(),
         details: Details {
             source: "展会".into(),
             company: "上海某某医院".into(),

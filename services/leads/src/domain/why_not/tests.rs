@@ -15,6 +15,7 @@ use crate::domain::ids::{LeaveId, ResourceId};
 use crate::domain::lead_fields::Details;
 use crate::domain::leave::{Leave, Leaves};
 use crate::domain::member::{Locale, Team};
+use crate::domain::pool::Cooldowns;
 use crate::domain::routing::{Entry, PolicySpec};
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -306,6 +307,7 @@ fn cases() -> impl Strategy<Value = Case> {
             account: String::new(),
             trigger: Trigger::Captured,
             previous_owner: previous.map(|who| id(MEMBERS[who])),
+            cooldowns: Cooldowns::default(),
             details: Details {
                 attributes: (0..4)
                     .filter(|bit| meets >> bit & 1 == 1)
@@ -403,6 +405,7 @@ fn a_manager_is_told_in_both_languages() {
             account: String::new(),
             trigger: Trigger::Captured,
             previous_owner: None,
+            cooldowns: Cooldowns::default(),
             details: Details::default(),
         },
         account_owner: None,

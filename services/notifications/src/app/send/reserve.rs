@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use opentelemetry::KeyValue;
 use reflex_pg::{DbError, Transaction};
+use reflex_sealing::{Place, SealError};
 use reflex_tenancy::{TenantId, TenantSet};
 use tracing::info;
 use uuid::Uuid;
@@ -19,7 +20,6 @@ use crate::{
         retry,
         template::{Key, Locale},
     },
-    sealing::{Place, SealError},
     store::{
         channels,
         reservations::{self, Held},
@@ -179,7 +179,7 @@ impl Sender {
     fn endpoint(&self, tenant: &TenantId, channel: &channels::Channel) -> Result<Endpoint, SealError> {
         let place = |part| Place {
             tenant,
-            channel: &channel.name,
+            resource: &channel.name,
             part,
         };
         let secret = channel.secret.as_ref();

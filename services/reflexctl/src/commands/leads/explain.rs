@@ -14,6 +14,9 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("released", "负责人退回", "its owner gave it back"),
     ("claim_expired", "超时未领取", "it was not claimed in time"),
     ("owner_left", "负责人离岗", "its owner left"),
+    ("recycled", "无作为，退回公海", "its owner did nothing with it"),
+    ("picked", "从公海领取", "picked from the pool"),
+    ("cooldown_ended", "冷却期结束", "somebody's cooldown is over"),
     ("capacity_freed", "有人腾出名额", "somebody can take more"),
     ("leave_ended", "休假结束", "somebody is back from leave"),
     (
@@ -46,6 +49,8 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("role", "岗位不接线索", "their role takes no leads"),
     ("missing_skill", "缺少技能", "lacks a skill"),
     ("previous_owner", "刚退回或超时", "had it before"),
+    ("cooldown", "冷却期内", "lost it to the pool lately"),
+    ("pooled", "在公海等待领取", "waits in the pool to be picked"),
     // History.
     ("assigned", "已分配", "assigned"),
     ("queued", "排队等待", "queued"),

@@ -1,4 +1,4 @@
-//! Secrets of channels at rest: encrypted with a key of the service's settings, bound to the row they belong to.
+//! Secrets at rest: encrypted with a key of the service's settings, bound to the row they belong to.
 
 use chacha20poly1305::{
     Key, KeyInit, XChaCha20Poly1305, XNonce,
@@ -18,14 +18,14 @@ pub struct Sealer {
     cipher: XChaCha20Poly1305,
 }
 
-/// Which secret of which channel; a ciphertext moved to another row does not open.
+/// Which secret of which resource; a ciphertext moved to another row does not open.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
-    /// Whose channel.
+    /// Whose resource.
     pub tenant: &'a TenantId,
-    /// "channels/{channel}".
-    pub channel: &'a str,
-    /// "endpoint" or "secret".
+    /// Its name, for example "channels/{channel}".
+    pub resource: &'a str,
+    /// Which of its secrets, for example "endpoint".
     pub part: &'static str,
 }
 
@@ -84,7 +84,7 @@ impl Sealer {
     /// # Errors
     /// [`SealError::Sealed`] for anything else.
     pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<SecretString, SealError> {
-        let refused = || SealError::Sealed(place.channel.to_owned());
+        let refused = || SealError::Sealed(place.resource.to_owned());
         let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or_else(refused)?;
         let payload = Payload {
             msg: ciphertext,
@@ -97,9 +97,9 @@ impl Sealer {
 }
 
 impl Place<'_> {
-    /// Tenant ids and channel names hold no NUL, so no two places have the same bytes.
+    /// Tenant ids and resource names hold no NUL, so no two places have the same bytes.
     fn bytes(&self) -> Vec<u8> {
-        format!("{}\0{}\0{}", self.tenant, self.channel, self.part).into_bytes()
+        format!("{}\0{}\0{}", self.tenant, self.resource, self.part).into_bytes()
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
         let (huadong, huabei) = ("huadong".parse().unwrap(), "huabei".parse().unwrap());
         let place = Place {
             tenant: &huadong,
-            channel: "channels/a",
+            resource: "channels/a",
             part: "secret",
         };
         let secret = sealer.seal(place, "SEC密钥").unwrap();
@@ -129,7 +129,7 @@ mod tests {
                 ..place
             },
             Place {
-                channel: "channels/b",
+                resource: "channels/b",
                 ..place
             },
             Place {
@@ -152,7 +152,7 @@ mod tests {
         let tenant = "huadong".parse().unwrap();
         let place = Place {
             tenant: &tenant,
-            channel: "channels/a",
+            resource: "channels/a",
             part: "secret",
         };
         let secret = Sealer::new(&KEY.into()).unwrap().seal(place, "SEC").unwrap();
