@@ -32,14 +32,18 @@ pub(crate) mod put_ladder;
 pub(crate) mod put_leave;
 pub(crate) mod put_member;
 pub(crate) mod put_routing_policy;
+pub(crate) mod put_tag_rule;
 pub(crate) mod put_team;
 pub(crate) mod put_territory;
 pub(crate) mod recompute;
 pub(crate) mod recompute_fields;
 pub(crate) mod record_follow_up;
+pub(crate) mod record_lead_facts;
 pub(crate) mod rehome;
 pub(crate) mod simulate_routing;
 pub(crate) mod submit_form;
+pub(crate) mod tag_lead;
+pub(crate) mod tagging;
 pub(crate) mod watch_leads;
 
 use std::{sync::Arc, time::Duration};

@@ -6,6 +6,7 @@ pub(crate) mod fields;
 pub(crate) mod form;
 pub(crate) mod import;
 pub(crate) mod routing;
+pub(crate) mod tags;
 
 use std::time::Duration;
 

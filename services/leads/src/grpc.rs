@@ -10,6 +10,7 @@ mod form;
 mod import;
 mod lead;
 mod routing;
+mod tag;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use reflex_proto::leads::v1::{
     field_service_server::FieldServiceServer, follow_up_service_server::FollowUpServiceServer,
     form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
     lead_service_server::LeadServiceServer, routing_service_server::RoutingServiceServer,
+    tag_service_server::TagServiceServer,
 };
 use tonic::service::Routes;
 
@@ -36,6 +38,7 @@ pub(crate) const SERVICES: &[&str] = &[
     "reflex.leads.v1.ImportService",
     "reflex.leads.v1.LeadService",
     "reflex.leads.v1.RoutingService",
+    "reflex.leads.v1.TagService",
 ];
 
 /// Proto packages that reflection shows.
@@ -59,6 +62,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(FormServiceServer::new(rpc()))
         .add_service(ImportServiceServer::new(rpc()))
         .add_service(AccountServiceServer::new(rpc()))
-        .add_service(FieldServiceServer::new(rpc()));
+        .add_service(FieldServiceServer::new(rpc()))
+        .add_service(TagServiceServer::new(rpc()));
     routes.routes()
 }

@@ -24,9 +24,11 @@ use crate::{
         ladder::Ladders,
         leave::Leaves,
         routing::Policy,
+        tags::TagRules,
     },
     store::{
-        accounts, calculated_fields, calendars, catalogues, ladders, leaves, members, policies, setup_versions, teams,
+        accounts, calculated_fields, calendars, catalogues, ladders, leaves, members, policies, setup_versions, tags,
+        teams,
     },
 };
 
@@ -54,6 +56,8 @@ pub struct Setup {
     pub policy: Option<Arc<Policy>>,
     /// Calculated fields.
     pub fields: Arc<CalculatedFields>,
+    /// Rules that give tags.
+    pub tags: Arc<TagRules>,
     /// Escalation ladders.
     pub ladders: Ladders,
     /// Working calendars; the tenant's default is always among them.
@@ -113,6 +117,9 @@ impl Setup {
         let definitions = calculated_fields::list_definitions(tx, tenant).await?;
         let fields = CalculatedFields::new(definitions, accounts::list_attributes(tx, tenant).await?);
         let policy = policy.map(|(version, spec)| Arc::new(Policy::new(version, spec, fields.names())));
+        let rules = tags::list_rules(tx, tenant, None, None).await?;
+        let rules = rules.iter().map(tags::RuleRow::versioned).collect();
+        let tags = Arc::new(TagRules::new(rules, fields.names()));
         let holidays = Holidays::over_shipped(calendars::list_holidays(tx, tenant).await?);
         let specs = calendars::list(tx, tenant, None, None).await?;
         let calendars = holidays.compile_all(specs).map_err(unreadable)?;
@@ -122,6 +129,7 @@ impl Setup {
             leaves: Arc::new(leaves),
             policy,
             fields: Arc::new(fields),
+            tags,
             ladders: Ladders::new(ladders::list(tx, tenant, None, None).await?),
             calendars,
             holidays,
@@ -318,6 +326,7 @@ mod tests {
             leaves: Arc::new(Leaves::new([away])),
             policy: None,
             fields: Arc::default(),
+            tags: Arc::default(),
             ladders: Ladders::new(Vec::new()),
             calendars: holidays.compile_all(Vec::new()).unwrap(),
             holidays,

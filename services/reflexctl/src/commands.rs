@@ -15,6 +15,7 @@ pub(crate) mod leads;
 pub(crate) mod members;
 pub(crate) mod messages;
 pub(crate) mod routing;
+pub(crate) mod tags;
 
 use std::path::PathBuf;
 
@@ -47,6 +48,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Routing(command) => command.run(&output).await,
         Command::Accounts(command) => command.run(&output).await,
         Command::Fields(command) => command.run(&output).await,
+        Command::Tags(command) => command.run(&output).await,
         Command::Inbox(command) => command.run(&output).await,
         Command::Messages(command) => command.run(&output).await,
         Command::Dlq(command) => command.run(&output).await,

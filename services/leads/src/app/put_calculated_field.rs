@@ -120,7 +120,7 @@ impl App {
 /// Refuses a change after which somebody reads a field that is no more.
 fn refuse_left_behind(change: &Change, after: &Names) -> Result<(), Error> {
     let policy = change.before.policy.as_deref().map(Policy::spec);
-    let users = left_behind(change.before.fields.names(), after, policy);
+    let users = left_behind(change.before.fields.names(), after, policy, &change.before.tags);
     if users.is_empty() {
         return Ok(());
     }

@@ -154,11 +154,13 @@ pub enum Trigger {
     DirectoryChanged,
     /// The policy changed.
     PolicyChanged,
+    /// Its tags changed, and conditions read them.
+    TagsChanged,
 }
 
 impl Trigger {
     /// Every trigger.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Captured,
         Self::Released,
         Self::ClaimExpired,
@@ -167,6 +169,7 @@ impl Trigger {
         Self::LeaveEnded,
         Self::DirectoryChanged,
         Self::PolicyChanged,
+        Self::TagsChanged,
     ];
 
     /// Returns the word tables, events and answers use.
@@ -181,6 +184,7 @@ impl Trigger {
             Self::LeaveEnded => "leave_ended",
             Self::DirectoryChanged => "directory_changed",
             Self::PolicyChanged => "policy_changed",
+            Self::TagsChanged => "tags_changed",
         }
     }
 

@@ -177,6 +177,10 @@ slug!(/// A form, `forms/{form}`.
     FormId, "forms", Alphabet::Plain);
 slug!(/// A calculated field, `calculatedFields/{calculated_field}`.
     CalculatedFieldId, "calculatedFields", Alphabet::Readable);
+slug!(/// A rule that gives tags, `tagRules/{tag_rule}`.
+    TagRuleId, "tagRules", Alphabet::Readable);
+slug!(/// A step of a sale, `progressTags/{progress_tag}`.
+    ProgressTagId, "progressTags", Alphabet::Readable);
 uuid!(/// A lead, `leads/{lead}`.
     LeadId, "leads");
 uuid!(/// A follow-up, `followUps/{follow_up}`.
@@ -223,6 +227,14 @@ resource_name!(
 
 impl CalculatedFieldId {
     /// Returns what stands for the id of a definition that is only tried.
+    #[must_use]
+    pub fn of_draft() -> Self {
+        Self("draft".into())
+    }
+}
+
+impl TagRuleId {
+    /// Returns what stands for the id of a rule that is only checked.
     #[must_use]
     pub fn of_draft() -> Self {
         Self("draft".into())

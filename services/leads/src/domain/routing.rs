@@ -6,8 +6,8 @@ mod conditions;
 mod table;
 
 pub use activation::{Finding, Problem, Surroundings};
-pub(super) use conditions::shortened;
 pub use conditions::{Conditions, Inquiry};
+pub(super) use conditions::{MAX_CHARACTERS as MAX_CONDITION_CHARACTERS, fault, shortened};
 pub use table::{Table, write_table};
 
 use std::collections::HashMap;

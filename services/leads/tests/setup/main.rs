@@ -16,4 +16,5 @@ mod policy_checks;
 mod policy_tables;
 mod routing;
 mod snapshot;
+mod tags;
 mod watch;

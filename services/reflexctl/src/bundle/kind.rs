@@ -23,6 +23,10 @@ pub enum Kind {
     Account,
     /// Field that a formula calculates.
     CalculatedField,
+    /// Rule that gives leads tags.
+    TagRule,
+    /// Step of a sale that salespeople choose.
+    ProgressTag,
     /// The tenant's one routing policy.
     RoutingPolicy,
     /// Escalation ladder.
@@ -68,6 +72,7 @@ struct Facts {
 const DIRECTORY: &str = "reflex.leads.v1.DirectoryService";
 const CALENDAR: &str = "reflex.leads.v1.CalendarService";
 const ROUTING: &str = "reflex.leads.v1.RoutingService";
+const TAGS: &str = "reflex.leads.v1.TagService";
 
 const PLAIN: Facts = Facts {
     kind: Kind::Calendar,
@@ -83,7 +88,7 @@ const PLAIN: Facts = Facts {
     output_only: &[],
 };
 
-const FACTS: [Facts; 14] = [
+const FACTS: [Facts; 16] = [
     Facts {
         kind: Kind::Calendar,
         name: "Calendar",
@@ -177,6 +182,27 @@ const FACTS: [Facts; 14] = [
         read: Some("ListCalculatedFields"),
         collection: Some("calculatedFields"),
         output_only: &["type", "version", "ready", "recomputing", "update_time"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::TagRule,
+        name: "TagRule",
+        message: "reflex.leads.v1.TagRule",
+        service: TAGS,
+        put: "PutTagRule",
+        read: Some("ListTagRules"),
+        collection: Some("tagRules"),
+        output_only: &["version", "update_time"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::ProgressTag,
+        name: "ProgressTag",
+        message: "reflex.leads.v1.ProgressTag",
+        service: TAGS,
+        put: "PutProgressTag",
+        read: Some("ListProgressTags"),
+        collection: Some("progressTags"),
         ..PLAIN
     },
     Facts {

@@ -5,6 +5,7 @@ mod explain;
 mod file;
 mod import;
 mod show;
+mod tag;
 mod watch;
 mod why_not;
 
@@ -64,6 +65,10 @@ Examples:
         after_help = "Examples:\n  reflexctl leads why-not L000123 wang-lei\n  reflexctl leads why-not L000123 wang-lei --lang en"
     )]
     WhyNot(why_not::WhyNot),
+    Tag(tag::AddTag),
+    Untag(tag::RemoveTag),
+    Progress(tag::SetProgress),
+    Fact(tag::RecordFact),
 }
 
 #[derive(Debug, Args)]
@@ -80,6 +85,9 @@ struct List {
     /// Calculated field, then desc for the greatest first; else the newest first.
     #[arg(long, default_value = "", hide_default_value = true, value_name = "FIELD")]
     order_by: String,
+    /// Only leads with this tag.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    tag: String,
     #[command(flatten)]
     page: PageArgs,
 }
@@ -118,6 +126,10 @@ impl Leads {
             LeadsCommand::Watch(watch) => watch.run(&self.connection, output).await,
             LeadsCommand::Show { lead } => self.show(lead, output).await,
             LeadsCommand::WhyNot(why_not) => why_not.run(&self.connection, output).await,
+            LeadsCommand::Tag(tag) => tag.run(&self.connection, output).await,
+            LeadsCommand::Untag(untag) => untag.run(&self.connection, output).await,
+            LeadsCommand::Progress(progress) => progress.run(&self.connection, output).await,
+            LeadsCommand::Fact(fact) => fact.run(&self.connection, output).await,
             LeadsCommand::Explain { lead, lang } => self.explain(lead, *lang, output).await,
         };
         self.connection.explain(outcome)
@@ -132,6 +144,7 @@ impl Leads {
             team: named("teams", &list.team),
             number: String::new(),
             order_by: list.order_by.clone(),
+            tag: list.tag.clone(),
         };
         let client = LeadServiceClient::new(self.connection.connect()?.to(Owner::Leads)?);
         let response = answer(async || client.clone().list_leads(request.clone()).await).await?;

@@ -9,7 +9,9 @@ use super::graph::Graph;
 use super::names::Names;
 use super::{CalculatedFields, Definition, Entity, read_names};
 use crate::domain::ids::CalculatedFieldId;
+use crate::domain::lead_fields::is_of_tags;
 use crate::domain::routing::PolicySpec;
+use crate::domain::tags::TagRules;
 use crate::domain::violation::{Violation, Violations};
 
 /// Fields of one entity.
@@ -20,7 +22,7 @@ pub const MAX_DEPTH: usize = 8;
 pub const MAX_COST: u32 = 10_000;
 const MAX_NAME_CHARACTERS: usize = 40;
 const MAX_FORMULA_CHARACTERS: usize = 4000;
-/// What changes as time passes.
+/// What changes as time passes, beside the tags, which expire.
 const PASSING: [&str; 2] = ["等待小时", "age_hours"];
 
 /// A definition as it was sent, not checked.
@@ -272,7 +274,7 @@ impl CalculatedFields {
 
 /// Lists who reads a calculated field that `after` has no more under the name they write, or that means another one there.
 #[must_use]
-pub fn left_behind(before: &Names, after: &Names, policy: Option<&PolicySpec>) -> Vec<String> {
+pub fn left_behind(before: &Names, after: &Names, policy: Option<&PolicySpec>, tags: &TagRules) -> Vec<String> {
     let meaning = |names: &Names, entity, name: &str| {
         let (source, _) = names.resolve(entity, name)?;
         let (of, place) = source.calculated()?;
@@ -300,6 +302,7 @@ pub fn left_behind(before: &Names, after: &Names, policy: Option<&PolicySpec>) -
             found.push(format!("分配策略第 {number} 条 / entry {number} of the routing policy"));
         }
     }
+    found.extend(tags.readers(|read| loses(Entity::Lead, read)));
     found
 }
 
@@ -357,7 +360,7 @@ fn passing(expr: &Expr) -> Option<String> {
         Node::Call { function, .. } if matches!(function, Function::Now | Function::Today) => {
             Some(format!("{}()", function.name()))
         }
-        Node::Field(name) => PASSING.contains(&name.as_str()).then(|| name.clone()),
+        Node::Field(name) => (PASSING.contains(&name.as_str()) || is_of_tags(name)).then(|| name.clone()),
         _ => None,
     };
     own.or_else(|| expr.parts().into_iter().find_map(passing))

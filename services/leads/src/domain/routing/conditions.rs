@@ -9,9 +9,10 @@ use reflex_expr::{Context, Error, Explanation, Facts, Lang, Predicate, Schema, S
 use crate::domain::assign::LeadFacts;
 use crate::domain::calculated::{Entity, Names, Record, Source, read_names};
 use crate::domain::decision::Missing;
+use crate::domain::lead_fields::is_of_tags;
 
 /// Longest condition.
-pub(super) const MAX_CHARACTERS: usize = 2000;
+pub(in crate::domain) const MAX_CHARACTERS: usize = 2000;
 /// Longest text of a condition or of what is missing that a decision keeps.
 const KEPT_CHARACTERS: usize = 300;
 /// Costliest condition that is explained part by part; of others it is said only that they do not hold.
@@ -70,6 +71,13 @@ impl Conditions {
     #[must_use]
     pub fn read_accounts(&self) -> bool {
         self.sources.iter().any(|(_, source)| source.needs_account())
+    }
+
+    /// Tells whether a condition reads the tags of a lead.
+    #[must_use]
+    pub fn read_tags(&self) -> bool {
+        let name = |(slot, _): &(Slot, Source)| self.schema.field(*slot).is_some_and(|it| is_of_tags(&it.name));
+        self.sources.iter().any(name)
     }
 
     /// Tells whether a condition reads a calculated field.
@@ -178,7 +186,7 @@ pub(in crate::domain) fn shortened(text: &str) -> String {
 }
 
 /// Says what is wrong with a condition and where.
-pub(super) fn fault(error: &Error, source: &str, lang: Lang) -> String {
+pub(in crate::domain) fn fault(error: &Error, source: &str, lang: Lang) -> String {
     let at = error.span.position(source);
     let (text, hint) = (error.text(lang), hint(error, lang));
     match lang {
