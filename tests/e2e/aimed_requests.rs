@@ -366,6 +366,50 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         MISSING,
     ),
     (
+        "leads.v1.TagService/PutTagRule",
+        r#"{"tagRule": {"name": "<tag_rule>", "tag": "x", "enabled": true}}"#,
+        Own,
+    ),
+    // An attribute that only the other tenant's accounts have.
+    (
+        "leads.v1.TagService/PutTagRule",
+        r#"{"tagRule": {"name": "tagRules/mine", "tag": "x", "condition": "LEN(客户.金丝雀) > 0", "enabled": true}}"#,
+        INVALID,
+    ),
+    ("leads.v1.TagService/ListTagRules", "{}", Nothing),
+    (
+        "leads.v1.TagService/ListTagRules",
+        r#"{"pageSize": 1, "pageToken": "<page_of_tag_rules>"}"#,
+        INVALID,
+    ),
+    (
+        "leads.v1.TagService/PutProgressTag",
+        r#"{"progressTag": {"name": "<progress_tag>", "label": "x", "stage": "PROGRESS_STAGE_NEEDS"}}"#,
+        Own,
+    ),
+    ("leads.v1.TagService/ListProgressTags", "{}", Nothing),
+    (
+        "leads.v1.TagService/AddLeadTag",
+        r#"{"lead": "<lead>", "tag": "x"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.TagService/RemoveLeadTag",
+        r#"{"lead": "<lead>", "tag": "金丝雀"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.TagService/SetLeadProgress",
+        r#"{"lead": "<lead>", "progressTag": "<progress_tag>"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.TagService/RecordLeadFacts",
+        r#"{"lead": "<lead>", "facts": [{"id": "0197a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1c", "kind": "x", "occurTime": "2026-01-01T00:00:00Z"}]}"#,
+        MISSING,
+    ),
+    ("leads.v1.LeadService/ListLeads", r#"{"tag": "金丝雀"}"#, Nothing),
+    (
         "notifications.v1.ChannelService/PutChannel",
         r#"{"channel": {"name": "<channel>", "kind": "KIND_DINGTALK_ROBOT", "endpoint": "https://oapi.dingtalk.com/robot/send?access_token=x"}}"#,
         Own,

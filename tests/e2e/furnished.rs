@@ -70,6 +70,7 @@ impl Furnished {
         };
         furnishing.directory().await;
         furnishing.fields().await;
+        furnishing.tags().await;
         furnishing.routing().await;
         furnishing.pool().await;
         furnishing.webhooks().await;
@@ -192,6 +193,23 @@ impl Furnishing<'_> {
         .await;
     }
 
+    async fn tags(&mut self) {
+        for name in ["tagRules/all-9", "tagRules/fact-9"] {
+            let rule = json!({"name": name, "tag": MARK, "condition": format!("来源 <> '{MARK}'"), "enabled": true});
+            let answer = self
+                .ask("leads.v1.TagService/PutTagRule", json!({"tagRule": rule}))
+                .await;
+            self.keep(&answer, &[("tag_rule", "/tagRule/name")]);
+        }
+        let label = format!("{MARK}已报价");
+        let progress = json!({"name": "progressTags/quoted-9", "label": label, "stage": "PROGRESS_STAGE_QUOTATION",
+            "enabled": true});
+        let answer = self
+            .ask("leads.v1.TagService/PutProgressTag", json!({"progressTag": progress}))
+            .await;
+        self.keep(&answer, &[("progress_tag", "/progressTag/name")]);
+    }
+
     async fn routing(&mut self) {
         let ladder = json!({"name": "ladders/steep-9", "contactWithin": "60s", "wallClock": true, "steps": [
             {"after": "0s", "audience": "AUDIENCE_SUPERVISOR", "channels": ["inbox", "dingtalk"]},
@@ -297,6 +315,10 @@ impl Furnishing<'_> {
         let call = json!({"lead": called, "member": MEMBER, "kind": "KIND_CALL", "note": MARK});
         self.ask("leads.v1.FollowUpService/RecordFollowUp", json!({"followUp": call}))
             .await;
+        let fact = json!({"id": SystemIds.next().to_string(), "kind": "page_visited", "object": MARK,
+            "occurTime": "2026-01-01T00:00:00Z"});
+        let seen = json!({"lead": called, "facts": [fact]});
+        self.ask("leads.v1.TagService/RecordLeadFacts", seen).await;
     }
 
     /// Tells a fact that nobody can read.
@@ -342,6 +364,11 @@ impl Furnishing<'_> {
             (
                 "page_of_fields",
                 "leads.v1.FieldService/ListCalculatedFields",
+                json!({"pageSize": 1}),
+            ),
+            (
+                "page_of_tag_rules",
+                "leads.v1.TagService/ListTagRules",
                 json!({"pageSize": 1}),
             ),
             (

@@ -21,6 +21,7 @@ mod no_tenant_no_rows;
 mod notifications_respect_the_limit;
 mod permissions;
 mod setup_is_exported;
+mod tags_open_the_way;
 mod tenants_are_apart;
 mod webhook_channel;
 mod webhooks_become_leads;

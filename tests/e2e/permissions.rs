@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 75),
-    (Role::Manager, 70),
-    (Role::Sales, 42),
+    (Role::Admin, 83),
+    (Role::Manager, 78),
+    (Role::Sales, 47),
     (Role::Integration, 8),
-    (Role::Viewer, 33),
-    (Role::Service, 38),
+    (Role::Viewer, 35),
+    (Role::Service, 41),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

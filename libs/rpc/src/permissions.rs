@@ -36,6 +36,9 @@ const GRANTS: &[(&str, &[Role])] = &[
     ("leads.read", &[Admin, Manager, Sales, Viewer, Service]),
     // Phone and e-mail unmasked.
     ("leads.read_contact", &[Admin, Manager, Sales, Service]),
+    // What other systems saw of leads.
+    ("leads.record_facts", &[Admin, Manager, Service]),
+    ("leads.tag", &[Admin, Manager, Sales]),
     // Messages quote leads, contact details included: not for viewers.
     ("messages.read", &[Admin, Manager, Service]),
     ("platform.dead_letters.read", &[Admin]),
@@ -44,6 +47,8 @@ const GRANTS: &[(&str, &[Role])] = &[
     // Shows leads, and costs as much as reading all of them.
     ("routing.simulate", &[Admin, Manager]),
     ("routing.write", &[Admin, Manager]),
+    ("tags.read", &[Admin, Manager, Sales, Viewer, Service]),
+    ("tags.write", &[Admin, Manager]),
     ("templates.read", &[Admin, Manager, Viewer, Service]),
     ("templates.write", &[Admin, Manager]),
     ("webhooks.read", &[Admin, Manager]),

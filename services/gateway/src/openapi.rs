@@ -179,7 +179,11 @@ mod tests {
     async fn every_method_of_the_protos_is_described() {
         let document = all();
         let paths = document["paths"].as_object().unwrap();
-        assert_eq!(paths.len(), reflex_proto::PERMISSIONS.len() + 5, "and forms and webhooks");
+        assert_eq!(
+            paths.len(),
+            reflex_proto::PERMISSIONS.len() + 5,
+            "and forms and webhooks"
+        );
         for (path, permission) in reflex_proto::PERMISSIONS {
             let operation = &paths[&format!("/v1/rpc{path}")]["post"];
             assert_eq!(operation["x-permission"], permission.unwrap(), "{path}");

@@ -7,6 +7,7 @@ pub(crate) mod form;
 pub(crate) mod import;
 pub(crate) mod pool;
 pub(crate) mod routing;
+pub(crate) mod tags;
 
 use std::time::Duration;
 

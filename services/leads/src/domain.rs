@@ -7,7 +7,7 @@
 //! which asks [`catalogue`] and [`names`], [`routing`], [`distribution`] and answers with a [`decision`]); what follows
 //! ([`claim`], [`due`] by a [`ladder`], [`escalation`], [`follow_up`]). Beside it forms ([`form`], [`form_schema`],
 //! [`submission`]) and files ([`table`], [`lead_file`], [`member_file`]).
-//! What formulas make of leads and their [`account`]s is [`calculated`], over the [`lead_fields`] that conditions read, too.
+//! What [`tags`] they get for the [`lead_fact`]s that come later. What formulas make of leads and their [`account`]s is [`calculated`], over the [`lead_fields`] that conditions read, too.
 
 pub mod account;
 pub mod assign;
@@ -25,6 +25,7 @@ pub mod form_schema;
 pub mod ids;
 pub mod ladder;
 pub mod lead;
+pub mod lead_fact;
 pub mod lead_fields;
 pub mod lead_file;
 pub mod leave;
@@ -38,6 +39,7 @@ pub mod pool;
 pub mod routing;
 pub mod submission;
 pub mod table;
+pub mod tags;
 pub mod tree;
 pub mod violation;
 pub mod webhook;

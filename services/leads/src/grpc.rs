@@ -11,6 +11,7 @@ mod import;
 mod lead;
 mod pool;
 mod routing;
+mod tag;
 mod webhook;
 
 use std::sync::Arc;
@@ -21,7 +22,8 @@ use reflex_proto::leads::v1::{
     field_service_server::FieldServiceServer, follow_up_service_server::FollowUpServiceServer,
     form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
     lead_service_server::LeadServiceServer, pool_service_server::PoolServiceServer,
-    routing_service_server::RoutingServiceServer, webhook_service_server::WebhookServiceServer,
+    routing_service_server::RoutingServiceServer, tag_service_server::TagServiceServer,
+    webhook_service_server::WebhookServiceServer,
 };
 use tonic::service::Routes;
 
@@ -40,6 +42,7 @@ pub(crate) const SERVICES: &[&str] = &[
     "reflex.leads.v1.LeadService",
     "reflex.leads.v1.PoolService",
     "reflex.leads.v1.RoutingService",
+    "reflex.leads.v1.TagService",
     "reflex.leads.v1.WebhookService",
 ];
 
@@ -66,6 +69,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(AccountServiceServer::new(rpc()))
         .add_service(FieldServiceServer::new(rpc()))
         .add_service(PoolServiceServer::new(rpc()))
+        .add_service(TagServiceServer::new(rpc()))
         .add_service(WebhookServiceServer::new(rpc()));
     routes.routes()
 }

@@ -25,10 +25,11 @@ use crate::{
         leave::Leaves,
         pool::Pool,
         routing::Policy,
+        tags::TagRules,
     },
     store::{
         accounts, calculated_fields, calendars, catalogues, ladders, leaves, members, policies, pools, setup_versions,
-        teams,
+        tags, teams,
     },
 };
 
@@ -58,6 +59,8 @@ pub struct Setup {
     pub pool: Option<Arc<Pool>>,
     /// Calculated fields.
     pub fields: Arc<CalculatedFields>,
+    /// Rules that give tags.
+    pub tags: Arc<TagRules>,
     /// Escalation ladders.
     pub ladders: Ladders,
     /// Working calendars; the tenant's default is always among them.
@@ -119,6 +122,9 @@ impl Setup {
         let policy = policy.map(|(version, spec)| Arc::new(Policy::new(version, spec, fields.names())));
         let pool = pools::find(tx, tenant).await?;
         let pool = pool.map(|(spec, _)| Arc::new(Pool::new(spec, fields.names())));
+        let rules = tags::list_rules(tx, tenant, None, None).await?;
+        let rules = rules.iter().map(tags::RuleRow::versioned).collect();
+        let tags = Arc::new(TagRules::new(rules, fields.names()));
         let holidays = Holidays::over_shipped(calendars::list_holidays(tx, tenant).await?);
         let specs = calendars::list(tx, tenant, None, None).await?;
         let calendars = holidays.compile_all(specs).map_err(unreadable)?;
@@ -129,6 +135,7 @@ impl Setup {
             policy,
             pool,
             fields: Arc::new(fields),
+            tags,
             ladders: Ladders::new(ladders::list(tx, tenant, None, None).await?),
             calendars,
             holidays,
@@ -326,6 +333,7 @@ mod tests {
             policy: None,
             pool: None,
             fields: Arc::default(),
+            tags: Arc::default(),
             ladders: Ladders::new(Vec::new()),
             calendars: holidays.compile_all(Vec::new()).unwrap(),
             holidays,

@@ -7,7 +7,7 @@ use reflex_tenancy::TenantId;
 
 use crate::commands::{
     accounts, apply, calendar, claims, dead_letters, export, expr, fields, follow_ups, inbox, keys, leads, members,
-    messages, routing, webhooks,
+    messages, routing, tags, webhooks,
 };
 
 /// Reflex from the command line: set up tenants, take leads in, see who got them and why, and who was told.
@@ -85,6 +85,7 @@ pub(crate) enum Command {
     Routing(routing::Routing),
     Accounts(accounts::Accounts),
     Fields(fields::Fields),
+    Tags(tags::Tags),
     Inbox(inbox::Inbox),
     Messages(messages::Messages),
     Dlq(dead_letters::DeadLetters),

@@ -15,6 +15,7 @@ pub(crate) mod leads;
 pub(crate) mod members;
 pub(crate) mod messages;
 pub(crate) mod routing;
+pub(crate) mod tags;
 pub(crate) mod webhooks;
 
 use std::path::PathBuf;
@@ -48,6 +49,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Routing(command) => command.run(&output).await,
         Command::Accounts(command) => command.run(&output).await,
         Command::Fields(command) => command.run(&output).await,
+        Command::Tags(command) => command.run(&output).await,
         Command::Inbox(command) => command.run(&output).await,
         Command::Messages(command) => command.run(&output).await,
         Command::Dlq(command) => command.run(&output).await,

@@ -19,6 +19,7 @@ use super::{
     App,
     pool_clocks::{COOLDOWN_ENDED, POOL_SWEEP, RECYCLE_DUE},
     recompute::{By, ClockStart},
+    tagging::TAG_EXPIRED,
 };
 use crate::{
     convert,
@@ -166,6 +167,7 @@ impl Fire for LeadTimers {
                     let leave: LeaveEnd = serde_json::from_value(timer.payload.clone())?;
                     reroute::request(tx, &timer.tenant, Trigger::LeaveEnded, Some(&leave.team)).await?;
                 }
+                TAG_EXPIRED => self.0.expire_tag(tx, timer).await?,
                 unknown => warn!(kind = unknown, "a timer of an unknown kind was passed over"),
             }
         }

@@ -51,6 +51,7 @@ impl App {
             owner: optional("owner", &request.owner)?,
             team: optional("team", &request.team)?,
             number: parse_number(&request.number)?,
+            tag: Some(request.tag.trim().to_owned()).filter(|tag| !tag.is_empty()),
         };
         let size = page::page_size(request.page_size, DEFAULT_PAGE, LARGEST_PAGE)?;
         let tenant = &caller.tenant;

@@ -33,6 +33,7 @@ use crate::{
         decision::{Decision, Outcome, Trigger},
         ids::CalendarId,
         routing::{Conditions, Policy},
+        tags::CAPTURED,
     },
     setup::Setup,
     store::{
@@ -219,8 +220,11 @@ impl<'a> Batch<'a> {
         let policy = self.snapshot.policy.clone();
         let conditions = policy.as_deref().and_then(Policy::conditions);
         let fields = Arc::clone(&self.setup.fields);
-        let wants_profiles = fields.leads_read_accounts() || conditions.is_some_and(Conditions::read_accounts);
-        let wants_details = conditions.is_some() || !fields.is_empty();
+        let tagging = trigger == Trigger::Captured && self.setup.tags.listen_to(CAPTURED);
+        let wants_profiles = fields.leads_read_accounts()
+            || conditions.is_some_and(Conditions::read_accounts)
+            || (tagging && self.setup.tags.read_accounts());
+        let wants_details = conditions.is_some() || !fields.is_empty() || tagging;
         let accounts: Vec<&str> = leads
             .iter()
             .map(|lead| lead.account.as_str())
@@ -247,6 +251,9 @@ impl<'a> Batch<'a> {
             }
             // Calculated here and not with the capture, which is the hottest path and would have to read the setup.
             let outcomes = fields.complete(&mut lead_facts, &context);
+            if tagging {
+                self.effects.tag(lead, &mut lead_facts);
+            }
             facts.push(lead_facts);
             let definitions = fields.definitions(Entity::Lead);
             let record = || RecordValues::new(lead.lead_id.to_string(), definitions, &outcomes);

@@ -14,10 +14,10 @@ use crate::{
         assign::LeadFacts,
         decision::Trigger,
         ids::{MemberId, ResourceId},
-        lead_fields::Details,
+        lead_fields::{Details, HeldTag},
     },
     setup::Setup,
-    store::{accounts, leads::LeadRow},
+    store::{accounts, leads::LeadRow, tags::TagRow},
 };
 
 /// Returns what routing wants to know, without the details that only conditions and formulas ask for.
@@ -55,8 +55,19 @@ pub(crate) fn details(lead: &LeadRow, customer: Option<&Arc<Account>>) -> Detail
         has_email: !lead.email.is_empty(),
         create_time: Some(lead.create_time.to_jiff()),
         attributes: lead.attributes.0.clone(),
+        tags: lead.tags().iter().map(held).collect(),
         customer: customer.cloned(),
         ..Details::default()
+    }
+}
+
+/// Returns what conditions want to know of a tag.
+fn held(row: &TagRow) -> HeldTag {
+    HeldTag {
+        tag: row.tag.clone(),
+        since: row.tag_time,
+        until: row.expire_time,
+        progress: row.progress_tag.is_some(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     domain::{
         calculated::{
             Definition, Entity, Names,
-            check::{Draft, Purpose, left_behind},
+            check::{Draft, Purpose, Readers, left_behind},
         },
         decision::Trigger,
         ids::CalculatedFieldId,
@@ -122,7 +122,12 @@ impl App {
 fn refuse_left_behind(change: &Change, after: &Names) -> Result<(), Error> {
     let policy = change.before.policy.as_deref().map(Policy::spec);
     let pool = change.before.pool.as_deref().map(Pool::spec);
-    let users = left_behind(change.before.fields.names(), after, policy, pool);
+    let readers = Readers {
+        policy,
+        pool,
+        tags: &change.before.tags,
+    };
+    let users = left_behind(change.before.fields.names(), after, &readers);
     if users.is_empty() {
         return Ok(());
     }

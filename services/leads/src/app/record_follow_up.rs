@@ -8,20 +8,23 @@ use reflex_proto::leads::v1::{
     RecordFollowUpResponse,
 };
 use reflex_rpc::{identity::Caller, page, request_id::RequestId};
-use reflex_tenancy::TenantSet;
+use reflex_tenancy::{TenantId, TenantSet};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
     App,
     claim_lead::{acting_member, lead_name, lock},
+    get_lead::optional,
+    tagging::Occasion,
 };
 use crate::{
     convert::{self, ATTITUDES, KINDS},
     domain::{
         follow_up::{NewFollowUp, RawFollowUp},
-        ids::{FollowUpId, LeadId, MemberId},
+        ids::{FollowUpId, LeadId, MemberId, ProgressTagId},
         lead::State,
+        tags::FOLLOW_UP_RECORDED,
     },
     error::Error,
     events,
@@ -67,6 +70,7 @@ impl App {
             return Err(Error::WrongState("the lead is closed".into()));
         }
         follow_ups::insert(&mut tx, tenant, &row).await?;
+        self.tag_for(&mut tx, tenant, &lead, &row, &member).await?;
         let told = FollowUpRecorded {
             lead: lead_id.to_string(),
             follow_up: FollowUpId(row.follow_up_id).to_string(),
@@ -83,6 +87,7 @@ impl App {
         claimed.answer(&mut tx, &response).await?;
         tx.commit().await?;
         self.relay.wake();
+        self.intake.wake(tenant);
         Ok(response)
     }
 
@@ -119,6 +124,28 @@ impl App {
         })
     }
 
+    /// Changes the lead's tags by what was done with it: its progress first, then what rules give.
+    async fn tag_for(
+        &self,
+        tx: &mut PgConnection,
+        tenant: &TenantId,
+        lead: &LeadRow,
+        row: &FollowUpRow,
+        member: &MemberId,
+    ) -> Result<(), Error> {
+        let evidence = FollowUpId(row.follow_up_id).to_string();
+        if let Some(progress) = row.progress_tag() {
+            let by = (Some(member.clone()), evidence.clone());
+            self.save_progress(tx, tenant, lead, &progress, by).await?;
+        }
+        let occasion = Occasion {
+            kind: FOLLOW_UP_RECORDED,
+            evidence,
+        };
+        self.apply_tag_rules(tx, tenant, lead, &[occasion]).await?;
+        Ok(())
+    }
+
     fn parse(&self, message: &FollowUp, lead: LeadId, member: &MemberId) -> Result<FollowUpRow, Error> {
         let now = self.clock.now();
         let occur_time = match &message.occur_time {
@@ -134,6 +161,7 @@ impl App {
                     .ok_or_else(|| Error::invalid("follow_up.attitude", "is no known attitude"))?,
             ),
         };
+        let progress_tag: Option<ProgressTagId> = optional("follow_up.progress_tag", &message.progress_tag)?;
         let raw = RawFollowUp {
             kind: convert::domain_of(&KINDS, message.kind),
             attitude,
@@ -154,6 +182,7 @@ impl App {
             screening_complete: new.screening_complete,
             occur_time: new.occur_time.to_sqlx(),
             create_time: now.to_sqlx(),
+            progress_tag: progress_tag.map(|progress| progress.id().to_owned()),
         })
     }
 

@@ -170,11 +170,13 @@ pub enum Trigger {
     DirectoryChanged,
     /// The policy changed.
     PolicyChanged,
+    /// Its tags changed, and conditions read them.
+    TagsChanged,
 }
 
 impl Trigger {
     /// Every trigger.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Captured,
         Self::Released,
         Self::ClaimExpired,
@@ -186,6 +188,7 @@ impl Trigger {
         Self::LeaveEnded,
         Self::DirectoryChanged,
         Self::PolicyChanged,
+        Self::TagsChanged,
     ];
 
     /// Returns the word tables, events and answers use.
@@ -203,6 +206,7 @@ impl Trigger {
             Self::LeaveEnded => "leave_ended",
             Self::DirectoryChanged => "directory_changed",
             Self::PolicyChanged => "policy_changed",
+            Self::TagsChanged => "tags_changed",
         }
     }
 

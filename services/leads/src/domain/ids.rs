@@ -179,6 +179,10 @@ slug!(/// A calculated field, `calculatedFields/{calculated_field}`.
     CalculatedFieldId, "calculatedFields", Alphabet::Readable);
 slug!(/// A source of signed bodies, `webhookSources/{webhook_source}`.
     WebhookSourceId, "webhookSources", Alphabet::Plain);
+slug!(/// A rule that gives tags, `tagRules/{tag_rule}`.
+    TagRuleId, "tagRules", Alphabet::Readable);
+slug!(/// A step of a sale, `progressTags/{progress_tag}`.
+    ProgressTagId, "progressTags", Alphabet::Readable);
 uuid!(/// A lead, `leads/{lead}`.
     LeadId, "leads");
 uuid!(/// A follow-up, `followUps/{follow_up}`.
@@ -225,6 +229,14 @@ resource_name!(
 
 impl CalculatedFieldId {
     /// Returns what stands for the id of a definition that is only tried.
+    #[must_use]
+    pub fn of_draft() -> Self {
+        Self("draft".into())
+    }
+}
+
+impl TagRuleId {
+    /// Returns what stands for the id of a rule that is only checked.
     #[must_use]
     pub fn of_draft() -> Self {
         Self("draft".into())

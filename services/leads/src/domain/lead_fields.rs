@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use reflex_expr::{Field, Type, Value};
+use reflex_expr::{Field, Item, Type, Value};
 use rust_decimal::Decimal;
 
 use super::account::Account;
@@ -39,6 +39,8 @@ pub struct Details {
     pub create_time: Option<Timestamp>,
     /// Further fields by name.
     pub attributes: HashMap<String, String>,
+    /// Its tags, also those that are over.
+    pub tags: Vec<HeldTag>,
     /// What is known of its account.
     pub customer: Option<Arc<Account>>,
     /// The account's calculated values, by the places of their definitions.
@@ -47,11 +49,30 @@ pub struct Details {
     pub values: Vec<Value<'static>>,
 }
 
+/// A tag and when the lead has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldTag {
+    /// The tag.
+    pub tag: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when; `None` for ever.
+    pub until: Option<Timestamp>,
+    /// Whether it tells how far the sale is.
+    pub progress: bool,
+}
+
+impl HeldTag {
+    fn is_held(&self, now: Timestamp) -> bool {
+        self.since <= now && self.until.is_none_or(|until| now < until)
+    }
+}
+
 /// How a field is read.
 pub(super) type Read = for<'a> fn(&'a LeadFacts, Timestamp) -> Value<'a>;
 
 /// Every field but the attributes.
-pub(super) const FIELDS: [(&str, Type, Read); 30] = [
+pub(super) const FIELDS: [(&str, Type, Read); 34] = [
     ("来源", Type::Text, source),
     ("source", Type::Text, source),
     ("公司", Type::Text, company),
@@ -82,9 +103,18 @@ pub(super) const FIELDS: [(&str, Type, Read); 30] = [
     ("create_time", Type::Time, create_time),
     ("等待小时", Type::Number, age_hours),
     ("age_hours", Type::Number, age_hours),
+    ("标签", Type::List(Item::Text), tags),
+    ("tags", Type::List(Item::Text), tags),
+    ("进展", Type::Text, progress),
+    ("progress", Type::Text, progress),
 ];
 
 const SECONDS_PER_HOUR: i64 = 3600;
+
+/// Tells whether a field of this name changes with the tags of a lead.
+pub(super) fn is_of_tags(name: &str) -> bool {
+    ["标签", "tags", "进展", "progress"].contains(&name)
+}
 
 /// Finds a field by one of its names.
 pub(super) fn find(name: &str) -> Option<&'static (&'static str, Type, Read)> {
@@ -189,4 +219,16 @@ fn age_hours(lead: &LeadFacts, now: Timestamp) -> Value<'_> {
         let hours = Decimal::from(seconds) / Decimal::from(SECONDS_PER_HOUR);
         Value::Number(hours.round_dp(4))
     })
+}
+
+/// Reads the tags held now; a lead without any has an empty list, so that a condition may ask for the absence of one.
+fn tags(lead: &LeadFacts, now: Timestamp) -> Value<'_> {
+    let held = lead.details.tags.iter().filter(|tag| tag.is_held(now));
+    Value::List(held.map(|tag| tag.tag.as_str().into()).collect())
+}
+
+fn progress(lead: &LeadFacts, now: Timestamp) -> Value<'_> {
+    let mut held = lead.details.tags.iter().filter(|tag| tag.is_held(now));
+    held.find(|tag| tag.progress)
+        .map_or(Value::Blank, |tag| tag.tag.as_str().into())
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     convert::{self, ATTITUDES, KINDS},
-    domain::ids::{FollowUpId, LeadId, MemberId},
+    domain::ids::{FollowUpId, LeadId, MemberId, ProgressTagId},
     store::leads::stored,
 };
 
@@ -26,9 +26,15 @@ pub(crate) struct FollowUpRow {
     pub(crate) screening_complete: bool,
     pub(crate) occur_time: SqlTimestamp,
     pub(crate) create_time: SqlTimestamp,
+    pub(crate) progress_tag: Option<String>,
 }
 
 impl FollowUpRow {
+    /// Returns how far the sale was after it, if it said so.
+    pub(crate) fn progress_tag(&self) -> Option<ProgressTagId> {
+        self.progress_tag.as_deref().map(stored)
+    }
+
     /// Converts to the message.
     pub(crate) fn to_message(&self) -> FollowUp {
         FollowUp {
@@ -42,6 +48,7 @@ impl FollowUpRow {
             screening_complete: self.screening_complete,
             occur_time: Some(convert::timestamp(self.occur_time.to_jiff())),
             create_time: Some(convert::timestamp(self.create_time.to_jiff())),
+            progress_tag: self.progress_tag().map(|id| id.to_string()).unwrap_or_default(),
         }
     }
 }
@@ -50,8 +57,8 @@ impl FollowUpRow {
 pub(crate) async fn insert(tx: &mut PgConnection, tenant: &TenantId, row: &FollowUpRow) -> Result<(), DbError> {
     sqlx::query(
         "insert into follow_ups (tenant_id, follow_up_id, lead_id, member, kind, attitude, next_action, note,
-             screening_complete, occur_time, create_time)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             screening_complete, occur_time, create_time, progress_tag)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(tenant.as_str())
     .bind(row.follow_up_id)
@@ -64,6 +71,7 @@ pub(crate) async fn insert(tx: &mut PgConnection, tenant: &TenantId, row: &Follo
     .bind(row.screening_complete)
     .bind(row.occur_time.to_jiff().to_sqlx())
     .bind(row.create_time.to_jiff().to_sqlx())
+    .bind(&row.progress_tag)
     .execute(tx)
     .await?;
     Ok(())
@@ -92,7 +100,7 @@ pub(crate) async fn list(
 ) -> Result<Vec<FollowUpRow>, DbError> {
     let rows = sqlx::query_as(
         "select follow_up_id, lead_id, member, kind, attitude, next_action, note, screening_complete, occur_time,
-             create_time
+             create_time, progress_tag
          from follow_ups where tenant_id = $1 and lead_id = $2 and ($3::uuid is null or follow_up_id < $3)
          order by follow_up_id desc limit $4",
     )

@@ -9,6 +9,7 @@ use reflex_tenancy::TenantId;
 use sqlx::{FromRow, PgConnection, types::Json};
 use uuid::Uuid;
 
+use super::tags::TagRow;
 use crate::{
     convert,
     domain::{
@@ -58,6 +59,8 @@ pub(crate) struct LeadRow {
     pub(crate) traceparent: Option<String>,
     pub(crate) calculated: Option<Json<serde_json::Value>>,
     pub(crate) cooldowns: Option<Json<Cooldowns>>,
+    /// Its tags by name; absent where it never had one.
+    pub(crate) tags: Option<Json<Vec<TagRow>>>,
 }
 
 /// The columns of [`LeadRow`], for `concat!` into a statement.
@@ -67,7 +70,9 @@ macro_rules! lead_columns {
          budget_min_fen, budget_max_fen, remark, account, form, form_version, attributes, owner, team, previous_owner,
          fencing_token, queue_reason, create_time, assign_time, claim_time, first_contact_time, claim_due_time,
          contact_due_time, due_provisional, require_screening, outcome, traceparent, calculated,
-         cooldowns"
+         cooldowns,
+         case when tagged then (select jsonb_agg(to_jsonb(t) order by t.tag) from lead_tags t
+             where t.tenant_id = leads.tenant_id and t.lead_id = leads.lead_id) end as tags"
     };
 }
 pub(crate) use lead_columns;
@@ -96,6 +101,11 @@ impl LeadRow {
             fencing_token: self.fencing_token,
             first_contact_time: self.first_contact_time.map(SqlTimestamp::to_jiff),
         }
+    }
+
+    /// Returns the lead's tags, by name.
+    pub(crate) fn tags(&self) -> &[TagRow] {
+        self.tags.as_ref().map_or(&[], |Json(tags)| tags)
     }
 
     /// Returns the number as people quote it.
@@ -143,6 +153,7 @@ impl LeadRow {
             attributes: self.attributes.0.clone(),
             outcome: convert::value_of(&convert::OUTCOMES, self.outcome.as_deref()),
             calculated_values: convert::fields::values(self.calculated.as_ref().map(|Json(values)| values)),
+            tags: self.tags().iter().map(convert::tags::lead_tag).collect(),
         }
     }
 }
@@ -210,6 +221,7 @@ pub(crate) struct Filter {
     pub(crate) owner: Option<MemberId>,
     pub(crate) team: Option<TeamId>,
     pub(crate) number: Option<i64>,
+    pub(crate) tag: Option<String>,
 }
 
 /// Lists leads, newest first, older than `before`.
@@ -220,23 +232,37 @@ pub(crate) async fn list(
     before: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<LeadRow>, DbError> {
-    let rows = sqlx::query_as(concat!(
-        "select ",
-        lead_columns!(),
-        " from leads where tenant_id = $1 and ($2::uuid is null or lead_id < $2)
-              and ($3::text is null or state = $3) and ($4::text is null or owner = $4)
-              and ($5::text is null or team = $5) and ($6::bigint is null or number = $6)
-          order by lead_id desc limit $7"
-    ))
-    .bind(tenant.as_str())
-    .bind(before)
-    .bind(filter.state.map(State::as_str))
-    .bind(filter.owner.as_ref().map(MemberId::id))
-    .bind(filter.team.as_ref().map(TeamId::id))
-    .bind(filter.number)
-    .bind(limit)
-    .fetch_all(tx)
-    .await?;
+    // Two statements, as the tag's index is of use only where a tag is asked for.
+    let statement = match filter.tag {
+        None => concat!(
+            "select ",
+            lead_columns!(),
+            " from leads where tenant_id = $1 and ($2::uuid is null or lead_id < $2)
+                  and ($3::text is null or state = $3) and ($4::text is null or owner = $4)
+                  and ($5::text is null or team = $5) and ($6::bigint is null or number = $6) and $8::text is null
+              order by lead_id desc limit $7"
+        ),
+        Some(_) => concat!(
+            "select ",
+            lead_columns!(),
+            " from leads where tenant_id = $1 and ($2::uuid is null or lead_id < $2)
+                  and ($3::text is null or state = $3) and ($4::text is null or owner = $4)
+                  and ($5::text is null or team = $5) and ($6::bigint is null or number = $6)
+                  and lead_id in (select h.lead_id from lead_tags h where h.tenant_id = $1 and h.tag = $8)
+              order by lead_id desc limit $7"
+        ),
+    };
+    let rows = sqlx::query_as(statement)
+        .bind(tenant.as_str())
+        .bind(before)
+        .bind(filter.state.map(State::as_str))
+        .bind(filter.owner.as_ref().map(MemberId::id))
+        .bind(filter.team.as_ref().map(TeamId::id))
+        .bind(filter.number)
+        .bind(limit)
+        .bind(filter.tag.as_deref())
+        .fetch_all(tx)
+        .await?;
     Ok(rows)
 }
 
@@ -252,7 +278,9 @@ pub(crate) async fn list_these(
         lead_columns!(),
         " from leads where tenant_id = $1 and lead_id = any ($2)
               and ($3::text is null or state = $3) and ($4::text is null or owner = $4)
-              and ($5::text is null or team = $5) and ($6::bigint is null or number = $6)"
+              and ($5::text is null or team = $5) and ($6::bigint is null or number = $6)
+              and ($7::text is null or exists (
+                  select from lead_tags h where h.tenant_id = $1 and h.lead_id = leads.lead_id and h.tag = $7))"
     ))
     .bind(tenant.as_str())
     .bind(leads)
@@ -260,6 +288,7 @@ pub(crate) async fn list_these(
     .bind(filter.owner.as_ref().map(MemberId::id))
     .bind(filter.team.as_ref().map(TeamId::id))
     .bind(filter.number)
+    .bind(filter.tag.as_deref())
     .fetch_all(tx)
     .await?;
     Ok(rows)

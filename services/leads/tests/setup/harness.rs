@@ -9,9 +9,10 @@ use reflex_proto::{
         CaptureLeadRequest, GetLeadRequest, Lead, Member, NewLead, PutMemberRequest, PutRoutingPolicyRequest,
         PutTeamRequest, RoutingPolicy, Team, account_service_client::AccountServiceClient,
         calendar_service_client::CalendarServiceClient, directory_service_client::DirectoryServiceClient,
-        field_service_client::FieldServiceClient, form_service_client::FormServiceClient,
-        import_service_client::ImportServiceClient, lead_service_client::LeadServiceClient, member,
-        routing_service_client::RoutingServiceClient, webhook_service_client::WebhookServiceClient,
+        field_service_client::FieldServiceClient, follow_up_service_client::FollowUpServiceClient,
+        form_service_client::FormServiceClient, import_service_client::ImportServiceClient,
+        lead_service_client::LeadServiceClient, member, routing_service_client::RoutingServiceClient,
+        tag_service_client::TagServiceClient, webhook_service_client::WebhookServiceClient,
     },
     platform::v1::Reason,
 };
@@ -60,6 +61,8 @@ pub(crate) struct Caller {
     pub(crate) accounts: AccountServiceClient<Connection>,
     pub(crate) fields: FieldServiceClient<Connection>,
     pub(crate) webhooks: WebhookServiceClient<Connection>,
+    pub(crate) follow_ups: FollowUpServiceClient<Connection>,
+    pub(crate) tags: TagServiceClient<Connection>,
 }
 
 impl Leads {
@@ -133,6 +136,8 @@ impl Leads {
             accounts: AccountServiceClient::new(connection.clone()),
             fields: FieldServiceClient::new(connection.clone()),
             webhooks: WebhookServiceClient::new(connection.clone()),
+            follow_ups: FollowUpServiceClient::new(connection.clone()),
+            tags: TagServiceClient::new(connection.clone()),
             leads: LeadServiceClient::new(connection.clone()),
             imports: ImportServiceClient::new(connection),
         }

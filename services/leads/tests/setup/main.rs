@@ -16,5 +16,6 @@ mod policy_checks;
 mod policy_tables;
 mod routing;
 mod snapshot;
+mod tags;
 mod watch;
 mod webhooks;

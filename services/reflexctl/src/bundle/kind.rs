@@ -23,6 +23,10 @@ pub enum Kind {
     Account,
     /// Field that a formula calculates.
     CalculatedField,
+    /// Rule that gives leads tags.
+    TagRule,
+    /// Step of a sale that salespeople choose.
+    ProgressTag,
     /// The tenant's one routing policy.
     RoutingPolicy,
     /// Escalation ladder.
@@ -72,6 +76,7 @@ struct Facts {
 const DIRECTORY: &str = "reflex.leads.v1.DirectoryService";
 const CALENDAR: &str = "reflex.leads.v1.CalendarService";
 const ROUTING: &str = "reflex.leads.v1.RoutingService";
+const TAGS: &str = "reflex.leads.v1.TagService";
 
 const PLAIN: Facts = Facts {
     kind: Kind::Calendar,
@@ -181,6 +186,27 @@ const FACTS: [Facts; 16] = [
         read: Some("ListCalculatedFields"),
         collection: Some("calculatedFields"),
         output_only: &["type", "version", "ready", "recomputing", "update_time"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::TagRule,
+        name: "TagRule",
+        message: "reflex.leads.v1.TagRule",
+        service: TAGS,
+        put: "PutTagRule",
+        read: Some("ListTagRules"),
+        collection: Some("tagRules"),
+        output_only: &["version", "update_time"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::ProgressTag,
+        name: "ProgressTag",
+        message: "reflex.leads.v1.ProgressTag",
+        service: TAGS,
+        put: "PutProgressTag",
+        read: Some("ListProgressTags"),
+        collection: Some("progressTags"),
         ..PLAIN
     },
     Facts {

@@ -54,6 +54,9 @@ struct Record {
     /// Free text.
     #[arg(long, default_value = "", hide_default_value = true)]
     note: String,
+    /// How far the sale is now: a progress tag, with or without progressTags/.
+    #[arg(long, default_value = "", hide_default_value = true, value_name = "TAG")]
+    progress: String,
     /// The needs screening form (需求初筛表) is complete.
     #[arg(long)]
     screening_complete: bool,
@@ -119,6 +122,7 @@ impl FollowUps {
             note: record.note.clone(),
             screening_complete: record.screening_complete,
             occur_time,
+            progress_tag: named("progressTags", &record.progress),
             ..FollowUp::default()
         };
         let client = FollowUpServiceClient::new(connection.to(Owner::Leads)?);
@@ -161,7 +165,7 @@ impl FollowUps {
 }
 
 fn render(response: &ListFollowUpsResponse, output: &Output) -> String {
-    let mut table = Table::new(["TIME", "MEMBER", "KIND", "ATTITUDE", "NEXT", "NOTE"]);
+    let mut table = Table::new(["TIME", "MEMBER", "KIND", "ATTITUDE", "NEXT", "PROGRESS", "NOTE"]);
     for follow_up in &response.follow_ups {
         table.row([
             output.time(follow_up.occur_time.as_ref()),
@@ -169,6 +173,7 @@ fn render(response: &ListFollowUpsResponse, output: &Output) -> String {
             word(follow_up.kind().as_str_name(), "KIND_"),
             word(follow_up.attitude().as_str_name(), "ATTITUDE_"),
             follow_up.next_action.clone(),
+            follow_up.progress_tag.clone(),
             follow_up.note.clone(),
         ]);
     }

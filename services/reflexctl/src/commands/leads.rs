@@ -6,6 +6,7 @@ mod file;
 mod import;
 mod pick;
 mod show;
+mod tag;
 mod watch;
 mod why_not;
 
@@ -70,6 +71,10 @@ Examples:
         after_help = "What waits: reflexctl leads list --state queued\n\nExamples:\n  reflexctl leads pick L000123\n  reflexctl leads pick L000123 --member li.na"
     )]
     Pick(pick::Pick),
+    Tag(tag::AddTag),
+    Untag(tag::RemoveTag),
+    Progress(tag::SetProgress),
+    Fact(tag::RecordFact),
 }
 
 #[derive(Debug, Args)]
@@ -86,6 +91,9 @@ struct List {
     /// Calculated field, then desc for the greatest first; else the newest first.
     #[arg(long, default_value = "", hide_default_value = true, value_name = "FIELD")]
     order_by: String,
+    /// Only leads with this tag.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    tag: String,
     #[command(flatten)]
     page: PageArgs,
 }
@@ -125,6 +133,10 @@ impl Leads {
             LeadsCommand::Show { lead } => self.show(lead, output).await,
             LeadsCommand::WhyNot(why_not) => why_not.run(&self.connection, output).await,
             LeadsCommand::Pick(pick) => pick.run(&self.connection, output).await,
+            LeadsCommand::Tag(tag) => tag.run(&self.connection, output).await,
+            LeadsCommand::Untag(untag) => untag.run(&self.connection, output).await,
+            LeadsCommand::Progress(progress) => progress.run(&self.connection, output).await,
+            LeadsCommand::Fact(fact) => fact.run(&self.connection, output).await,
             LeadsCommand::Explain { lead, lang } => self.explain(lead, *lang, output).await,
         };
         self.connection.explain(outcome)
@@ -139,6 +151,7 @@ impl Leads {
             team: named("teams", &list.team),
             number: String::new(),
             order_by: list.order_by.clone(),
+            tag: list.tag.clone(),
         };
         let client = LeadServiceClient::new(self.connection.connect()?.to(Owner::Leads)?);
         let response = answer(async || client.clone().list_leads(request.clone()).await).await?;

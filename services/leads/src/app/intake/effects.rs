@@ -16,6 +16,7 @@ use crate::{
         fire_timers::{ClaimFuse, LadderStep},
         pool_clocks::{self, RecycleDue},
         recompute::{By, ClockStart},
+        tagging::{self, Occasion},
     },
     convert,
     domain::{
@@ -24,7 +25,9 @@ use crate::{
         due,
         ids::{LeadId, MemberId, TeamId},
         lead::State,
+        lead_fields::HeldTag,
         pool::Ownership,
+        tags::CAPTURED,
     },
     events::{self, Facts},
     setup::Setup,
@@ -33,6 +36,7 @@ use crate::{
         intake::{self, Changes, Move},
         leads::LeadRow,
         running_clocks::CLAIM_DUE,
+        tags::{self, NewTag},
     },
 };
 
@@ -45,6 +49,7 @@ pub(super) struct Effects<'a> {
     pub(super) now: Timestamp,
     pub(super) changes: Changes,
     timers: Vec<Timer>,
+    tags: Vec<NewTag>,
     facts: Vec<NewEvent>,
 }
 
@@ -66,6 +71,7 @@ impl<'a> Effects<'a> {
             now,
             changes: Changes::default(),
             timers: Vec::new(),
+            tags: Vec::new(),
             facts: Vec::new(),
         }
     }
@@ -121,6 +127,25 @@ impl<'a> Effects<'a> {
         });
     }
 
+    /// Gives a new lead the tags that rules give for its capture; conditions of the policy read them already.
+    pub(super) fn tag(&mut self, lead: &LeadRow, facts: &mut LeadFacts) {
+        let id = LeadId(lead.lead_id);
+        let occasion = Occasion {
+            kind: CAPTURED,
+            evidence: id.to_string(),
+        };
+        let tags = tagging::given(self.setup, id, facts, &occasion, self.now);
+        facts.details.tags.extend(tags.iter().map(|tag| HeldTag {
+            tag: tag.tag.clone(),
+            since: self.now,
+            until: tag.expire_time,
+            progress: false,
+        }));
+        self.timers
+            .extend(tagging::timers(self.tenant, &tags, lead.traceparent.as_deref()));
+        self.tags.extend(tags);
+    }
+
     /// Writes everything that was added.
     pub(super) async fn save(self, tx: &mut PgConnection, now: Timestamp) -> Result<(), DbError> {
         if self.changes.moves.is_empty() && self.changes.reroutes.is_empty() {
@@ -128,6 +153,8 @@ impl<'a> Effects<'a> {
         }
         intake::save(tx, self.tenant, &self.changes, now).await?;
         reflex_timers::set(tx, &self.timers).await?;
+        // As of the decisions, so that a rehearsal of them finds the tags held.
+        tags::save(tx, self.tenant, &self.tags, self.now).await?;
         reflex_events::outbox::push(tx, &self.facts).await
     }
 

@@ -46,6 +46,7 @@ impl App {
             owner: optional("owner", &request.owner)?,
             team: optional("team", &request.team)?,
             number: None,
+            tag: None,
         };
         let query = ("watch_leads", caller.tenant.as_str(), &filter);
         let resume: Option<Resume> = self.pages.decode(&query, &request.resume_token)?;

@@ -9,8 +9,10 @@ use super::graph::Graph;
 use super::names::Names;
 use super::{CalculatedFields, Definition, Entity, read_names};
 use crate::domain::ids::CalculatedFieldId;
+use crate::domain::lead_fields::is_of_tags;
 use crate::domain::pool::PoolSpec;
 use crate::domain::routing::PolicySpec;
+use crate::domain::tags::TagRules;
 use crate::domain::violation::{Violation, Violations};
 
 /// Fields of one entity.
@@ -21,7 +23,7 @@ pub const MAX_DEPTH: usize = 8;
 pub const MAX_COST: u32 = 10_000;
 const MAX_NAME_CHARACTERS: usize = 40;
 const MAX_FORMULA_CHARACTERS: usize = 4000;
-/// What changes as time passes.
+/// What changes as time passes, beside the tags, which expire.
 const PASSING: [&str; 2] = ["等待小时", "age_hours"];
 
 /// A definition as it was sent, not checked.
@@ -271,9 +273,20 @@ impl CalculatedFields {
     }
 }
 
+/// Who may read calculated fields besides each other.
+#[derive(Debug, Clone, Copy)]
+pub struct Readers<'a> {
+    /// The active routing policy.
+    pub policy: Option<&'a PolicySpec>,
+    /// Rules of the pool.
+    pub pool: Option<&'a PoolSpec>,
+    /// Rules that give tags.
+    pub tags: &'a TagRules,
+}
+
 /// Lists who reads a calculated field that `after` has no more under the name they write, or that means another one there.
 #[must_use]
-pub fn left_behind(before: &Names, after: &Names, policy: Option<&PolicySpec>, pool: Option<&PoolSpec>) -> Vec<String> {
+pub fn left_behind(before: &Names, after: &Names, readers: &Readers<'_>) -> Vec<String> {
     let meaning = |names: &Names, entity, name: &str| {
         let (source, _) = names.resolve(entity, name)?;
         let (of, place) = source.calculated()?;
@@ -296,16 +309,17 @@ pub fn left_behind(before: &Names, after: &Names, policy: Option<&PolicySpec>, p
         })
         .map(Definition::label)
         .collect();
-    for (number, when) in policy.into_iter().flat_map(PolicySpec::conditions) {
+    for (number, when) in readers.policy.into_iter().flat_map(PolicySpec::conditions) {
         if formula::parse(when).is_ok_and(|expr| loses(Entity::Lead, &read_names(&expr))) {
             found.push(format!("分配策略第 {number} 条 / entry {number} of the routing policy"));
         }
     }
-    for (title, when) in pool.into_iter().flat_map(PoolSpec::conditions) {
+    for (title, when) in readers.pool.into_iter().flat_map(PoolSpec::conditions) {
         if formula::parse(when).is_ok_and(|expr| loses(Entity::Lead, &read_names(&expr))) {
             found.push(format!("公海规则“{title}” / the rule {title:?} of the pool"));
         }
     }
+    found.extend(readers.tags.readers(|read| loses(Entity::Lead, read)));
     found
 }
 
@@ -363,7 +377,7 @@ fn passing(expr: &Expr) -> Option<String> {
         Node::Call { function, .. } if matches!(function, Function::Now | Function::Today) => {
             Some(format!("{}()", function.name()))
         }
-        Node::Field(name) => PASSING.contains(&name.as_str()).then(|| name.clone()),
+        Node::Field(name) => (PASSING.contains(&name.as_str()) || is_of_tags(name)).then(|| name.clone()),
         _ => None,
     };
     own.or_else(|| expr.parts().into_iter().find_map(passing))

@@ -2,13 +2,14 @@
 
 use jiff::tz::TimeZone;
 
-use super::check::{Draft, MAX_DEPTH, MAX_FIELDS, Purpose, RawDefinition, left_behind};
+use super::check::{Draft, MAX_DEPTH, MAX_FIELDS, Purpose, RawDefinition, Readers, left_behind};
 use super::*;
 use crate::domain::account::RawAccount;
 use crate::domain::decision::Trigger;
 use crate::domain::lead_fields::Details;
 use crate::domain::pool::Cooldowns;
 use crate::domain::routing::{PolicySpec, RawEntry, RawPolicy};
+use crate::domain::tags::{RawTagRule, TagRule, TagRules, Versioned};
 
 const MATCH: &str = "IF(CONTAINS(客户.设备型号,'锻造'),0.8,IF(CONTAINS(客户.设备型号,'机加工'),0.6,0.3))";
 
@@ -52,7 +53,12 @@ impl Tenant {
         let draft = Draft::parse(&raw, Purpose::Store).map_err(said)?;
         let fields = self.fields();
         let checked = fields.check(&draft).map_err(said)?;
-        let left = left_behind(fields.names(), &checked.names, None, None);
+        let readers = Readers {
+            policy: None,
+            pool: None,
+            tags: &TagRules::default(),
+        };
+        let left = left_behind(fields.names(), &checked.names, &readers);
         if !left.is_empty() {
             return Err(format!("used by {}", left.join(", ")));
         }
@@ -233,6 +239,7 @@ fn what_cannot_be_stored_is_refused_with_its_reason() {
         (Entity::Lead, "乙", "IF(有电话, NOW(), 录入时间)", "不能使用 NOW()"),
         (Entity::Lead, "乙", "DAYS(今天(), DATEOF(录入时间))", "不能使用 TODAY()"),
         (Entity::Lead, "乙", "等待小时 > 1", "不能使用 等待小时"),
+        (Entity::Lead, "乙", "CONTAINS(标签, '老客户')", "不能使用 标签"),
         (
             Entity::Lead,
             "乙",
@@ -325,15 +332,29 @@ fn names_in_use_are_kept() {
     };
     let fields = tenant.fields();
     let policy = PolicySpec::parse(&policy, fields.names()).unwrap();
+    let rule = RawTagRule {
+        name: "tagRules/big".into(),
+        tag: "大单".into(),
+        condition: "丙 > 1".into(),
+        enabled: true,
+        ..RawTagRule::default()
+    };
+    let rule = TagRule::parse(&rule, fields.names()).unwrap();
+    let rules = TagRules::new(vec![Versioned { rule, version: 1 }], fields.names());
     let without = |id: &str| {
         let id = format!("calculatedFields/{id}").parse().unwrap();
         let key = fields.find(&id).unwrap().key;
-        left_behind(fields.names(), &fields.names().without(key), Some(&policy), None)
+        let readers = Readers {
+            policy: Some(&policy),
+            pool: None,
+            tags: &rules,
+        };
+        left_behind(fields.names(), &fields.names().without(key), &readers)
     };
     let entry = "分配策略第 2 条 / entry 2 of the routing policy";
     assert_eq!(without("a"), ["丙 (calculatedFields/c)", "乙 (calculatedFields/b)"]);
     assert_eq!(without("b"), [entry]);
-    assert_eq!(without("c"), [entry]);
+    assert_eq!(without("c"), [entry, "标签规则 tagRules/big / tag rule tagRules/big"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use reflex_expr::{Context, Error, Explanation, Facts, Lang, Predicate, Schema, S
 use crate::domain::assign::LeadFacts;
 use crate::domain::calculated::{Entity, Names, Record, Source, read_names};
 use crate::domain::decision::Missing;
+use crate::domain::lead_fields::is_of_tags;
 
 /// Longest condition.
 pub(in crate::domain) const MAX_CHARACTERS: usize = 2000;
@@ -70,6 +71,13 @@ impl Conditions {
     #[must_use]
     pub fn read_accounts(&self) -> bool {
         self.sources.iter().any(|(_, source)| source.needs_account())
+    }
+
+    /// Tells whether a condition reads the tags of a lead.
+    #[must_use]
+    pub fn read_tags(&self) -> bool {
+        let name = |(slot, _): &(Slot, Source)| self.schema.field(*slot).is_some_and(|it| is_of_tags(&it.name));
+        self.sources.iter().any(name)
     }
 
     /// Tells whether a condition reads a calculated field.

@@ -8,7 +8,7 @@ use super::*;
 use crate::domain::assign::LeadFacts;
 use crate::domain::decision::Trigger;
 use crate::domain::lead::Urgency;
-use crate::domain::lead_fields::Details;
+use crate::domain::lead_fields::{Details, HeldTag};
 use crate::domain::pool::Cooldowns;
 
 const NOW: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
@@ -117,6 +117,12 @@ fn lead() -> LeadFacts {
             attributes: [("科室", "骨科"), ("床位 数", "200"), ("等级Ａ", "三甲")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
+            tags: vec![HeldTag {
+                tag: "已报价".into(),
+                since: NOW,
+                until: None,
+                progress: true,
+            }],
             ..Details::default()
         },
     }
@@ -149,6 +155,10 @@ fn every_field_is_read_by_both_names() {
         ("有电话 且 非 有邮箱", true),
         ("has_phone AND NOT has_email", true),
         ("等待小时 = 1.5 AND age_hours < 2", true),
+        (
+            "CONTAINS(标签, '已报价') 且 progress = '已报价' 且 NOT CONTAINS(tags, '报价')",
+            true,
+        ),
         ("HOURS(NOW(), 录入时间) = HOURS(NOW(), create_time)", true),
         // Half past six in the morning of the first of January in Shanghai.
         ("HOUR(录入时间) = 6 AND HOUR(create_time) = 6", true),
@@ -172,10 +182,11 @@ fn what_a_lead_does_not_say_is_blank() {
         ..lead()
     };
     for (name, kind, _) in crate::domain::lead_fields::FIELDS {
-        let blank = if kind == reflex_expr::Type::Bool {
-            format!("NOT {name}")
-        } else {
-            format!("ISBLANK({name})")
+        let blank = match kind {
+            reflex_expr::Type::Bool => format!("NOT {name}"),
+            // A lead without tags has none of them, which is something known.
+            reflex_expr::Type::List(_) => format!("NOT CONTAINS({name}, '已报价')"),
+            _ => format!("ISBLANK({name})"),
         };
         assert!(holds(&blank, &nothing), "{name}");
         if kind != reflex_expr::Type::Bool {

@@ -25,6 +25,7 @@ const WORDS: &[(&str, &str, &str)] = &[
         "people, teams, territories or products changed",
     ),
     ("policy_changed", "分配策略变更", "the policy changed"),
+    ("tags_changed", "标签变更", "its tags changed"),
     // Rules that choose.
     ("account_owner", "老客户由原负责人跟进", "they own the account"),
     ("only_candidate", "只有一人可接", "nobody else could take it"),
@@ -57,6 +58,10 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("claimed", "已领取", "claimed"),
     ("escalated", "已升级提醒", "escalated"),
     ("contacted", "已首次联系", "first contact"),
+    ("tagged", "加标签", "tagged"),
+    ("untagged", "去标签", "tag taken away"),
+    ("tag_expired", "标签到期", "tag expired"),
+    ("progressed", "进展", "progress"),
     ("stopped", "计时停止", "clock stopped"),
     // Who a step of the ladder tells.
     ("owner", "负责人", "owner"),

@@ -1,6 +1,6 @@
 //! Leads as people read them.
 
-use reflex_proto::leads::v1::{Lead, ListLeadsResponse};
+use reflex_proto::leads::v1::{Lead, LeadTag, ListLeadsResponse};
 
 use crate::output::{Output, Table, more, values, word};
 
@@ -15,6 +15,7 @@ pub(super) fn render_list(response: &ListLeadsResponse, output: &Output) -> Stri
         "OWNER",
         "CREATED",
         "CALL BY",
+        "TAGS",
         "CALCULATED",
     ];
     let mut table = Table::new(headings);
@@ -29,6 +30,11 @@ pub(super) fn render_list(response: &ListLeadsResponse, output: &Output) -> Stri
             lead.owner.clone(),
             output.time(lead.create_time.as_ref()),
             output.time(lead.contact_due_time.as_ref()),
+            lead.tags
+                .iter()
+                .map(|tag| tag.tag.as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
             values(&lead.calculated_values),
         ]);
     }
@@ -76,6 +82,7 @@ pub(super) fn render_lead(lead: &Lead, output: &Output) -> String {
         row(name, value.clone());
     }
     row("calculated", values(&lead.calculated_values));
+    row("tags", tags(lead, output));
     row("owner", lead.owner.clone());
     row("team", lead.team.clone());
     row("fencing token", lead.fencing_token.to_string());
@@ -88,6 +95,32 @@ pub(super) fn render_lead(lead: &Lead, output: &Output) -> String {
     row("call by", if due.is_empty() { due } else { due + guess });
     row("first call", output.time(lead.first_contact_time.as_ref()));
     table.render(0)
+}
+
+/// Writes the tags, each with what gave it and until when it lasts.
+fn tags(lead: &Lead, output: &Output) -> String {
+    let tag = |tag: &LeadTag| {
+        let by = if tag.tag_rule.is_empty() {
+            tag.member.clone()
+        } else {
+            format!("{} v{}", tag.tag_rule, tag.tag_rule_version)
+        };
+        let until = tag
+            .expire_time
+            .as_ref()
+            .map(|at| format!("until {}", output.time(Some(at))));
+        let said: Vec<String> = [Some(by), Some(tag.evidence.clone()), until]
+            .into_iter()
+            .flatten()
+            .filter(|text| !text.is_empty())
+            .collect();
+        if said.is_empty() {
+            tag.tag.clone()
+        } else {
+            format!("{} ({})", tag.tag, said.join(", "))
+        }
+    };
+    lead.tags.iter().map(tag).collect::<Vec<_>>().join(", ")
 }
 
 /// Writes fen as yuan.
