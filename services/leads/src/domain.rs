@@ -6,7 +6,7 @@
 //! Reading order: what there is ([`ids`], [`lead`], [`new_lead`], [`member`], [`directory`]); who gets a lead ([`assign`],
 //! which asks [`catalogue`] and [`names`], [`routing`], [`distribution`] and answers with a [`decision`]); what follows
 //! ([`claim`], [`due`] by a [`ladder`], [`escalation`], [`follow_up`]). Beside it forms ([`form`], [`form_schema`],
-//! [`submission`]) and files ([`table`], [`lead_file`], [`member_file`]).
+//! [`submission`]) and files ([`lead_file`], [`member_file`]).
 //! What formulas make of leads and their [`account`]s is [`calculated`], over the [`lead_fields`] that conditions read, too.
 
 pub mod account;
@@ -36,7 +36,6 @@ pub mod names;
 pub mod new_lead;
 pub mod routing;
 pub mod submission;
-pub mod table;
 pub mod tree;
 pub mod violation;
 pub mod why_not;

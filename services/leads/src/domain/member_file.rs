@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::directory::Directory;
 use super::ids::MemberId;
 use super::member::{Member, RawMember, Role};
-use super::table::{Dialect, Record, Table, heading_key};
+use reflex_table::{Dialect, Record, Table, heading_key};
 use super::violation::{Violation, Violations};
 
 /// Largest file, in bytes.

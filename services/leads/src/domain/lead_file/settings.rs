@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Field;
 use crate::domain::ids::FormId;
-use crate::domain::table::{DELIMITERS, Dialect, Encoding, MAX_CELLS, heading_key};
+use reflex_table::{DELIMITERS, Dialect, Encoding, MAX_CELLS, heading_key};
 use crate::domain::violation::{Violation, Violations};
 
 /// Settings as they were sent, not checked.
