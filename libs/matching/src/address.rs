@@ -1,10 +1,10 @@
 //! Addresses, Chinese and Western: street, number, building and room, however much of them is written.
 
 use crate::company::place_of;
-use crate::person::{WordLikeness, is_near_or_short};
 use crate::similarity::real;
 use crate::tables::tables;
 use crate::text::{fold, is_han, words};
+use crate::word_pairs::{WordLikeness, is_near_or_short};
 
 /// An address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,20 +49,31 @@ impl Address {
         let address = if folded.chars().any(is_han) {
             Self::from_characters(&folded)
         } else {
-            Self { words: western_words(&folded), ..Self::default() }
+            Self {
+                words: western_words(&folded),
+                ..Self::default()
+            }
         };
         (!address.street.is_empty() || !address.words.is_empty()).then_some(address)
     }
 
     fn from_characters(folded: &str) -> Self {
-        let plain: Vec<char> = folded.chars().filter(|char| char.is_alphanumeric() || *char == '-').collect();
-        let mut address = Self { city: leading_city(&plain), ..Self::default() };
+        let plain: Vec<char> = folded
+            .chars()
+            .filter(|char| char.is_alphanumeric() || *char == '-')
+            .collect();
+        let mut address = Self {
+            city: leading_city(&plain),
+            ..Self::default()
+        };
         // The first number behind a street, then 号; a number of a lane (弄) belongs to the street.
         let mut at = 0;
         let mut start = None;
         while at < plain.len() {
             if plain[at].is_ascii_digit() {
-                let end = (at..plain.len()).find(|end| !plain[*end].is_ascii_digit()).unwrap_or(plain.len());
+                let end = (at..plain.len())
+                    .find(|end| !plain[*end].is_ascii_digit())
+                    .unwrap_or(plain.len());
                 let after = plain.get(end);
                 let before = at.checked_sub(1).map(|before| plain[before]);
                 let is_house = after == Some(&'号') || before.is_some_and(|before| STREETS.contains(&before));
@@ -105,8 +116,14 @@ impl Address {
             let tail: Vec<char> = self.street.chars().rev().take(3).collect();
             return (tail.len() == 3).then(|| format!("{}{number}", tail.iter().collect::<String>()));
         }
-        let number = self.words.iter().find(|word| word.bytes().any(|byte| byte.is_ascii_digit()))?;
-        let street = self.words.iter().find(|word| word.len() > 3 && word.bytes().all(|byte| byte.is_ascii_alphabetic()))?;
+        let number = self
+            .words
+            .iter()
+            .find(|word| word.bytes().any(|byte| byte.is_ascii_digit()))?;
+        let street = self
+            .words
+            .iter()
+            .find(|word| word.len() > 3 && word.bytes().all(|byte| byte.is_ascii_alphabetic()))?;
         Some(format!("{number}{}", street.chars().take(4).collect::<String>()))
     }
 
@@ -127,21 +144,35 @@ impl Address {
     }
 
     fn compare_characters(&self, other: &Self) -> AddressLikeness {
-        let common = self.street.chars().rev().zip(other.street.chars().rev()).take_while(|(left, right)| left == right).count();
+        let common = self
+            .street
+            .chars()
+            .rev()
+            .zip(other.street.chars().rev())
+            .take_while(|(left, right)| left == right)
+            .count();
         let shortest = self.street.chars().count().min(other.street.chars().count());
         let same_street = common >= 3.min(shortest.max(2)) && !cities_differ(&self.city, &other.city);
         match (self.number, other.number) {
             (Some(left), Some(right)) if same_street && left == right => {
                 let both = self.inside.len().min(other.inside.len());
                 let is_same = self.inside[..both] == other.inside[..both];
-                if is_same { AddressLikeness::Same } else { AddressLikeness::SameHouse }
+                if is_same {
+                    AddressLikeness::Same
+                } else {
+                    AddressLikeness::SameHouse
+                }
             }
             (None, None) if self.street == other.street => AddressLikeness::Same,
             (Some(_), Some(_)) if same_street => AddressLikeness::Alike,
             (None, _) | (_, None) => {
                 let (left, right) = (&self.street, &other.street);
                 let holds = left.contains(right.as_str()) || right.contains(left.as_str());
-                if holds { AddressLikeness::Alike } else { AddressLikeness::Missing }
+                if holds {
+                    AddressLikeness::Alike
+                } else {
+                    AddressLikeness::Missing
+                }
             }
             _ => AddressLikeness::Other,
         }
@@ -149,39 +180,47 @@ impl Address {
 
     fn compare_words(&self, other: &Self) -> AddressLikeness {
         let (left, right) = (&self.words, &other.words);
-        if left == right || left.concat() == right.concat() {
+        let length = |words: &[String]| words.iter().map(String::len).sum::<usize>();
+        if left == right || (length(left) == length(right) && left.concat() == right.concat()) {
             return AddressLikeness::Same;
         }
         let pairs = WordLikeness::of(left, right, is_near_or_short);
         let (shortest, longest) = (left.len().min(right.len()), left.len().max(right.len()));
-        let numbers = |words: &[String]| -> Vec<String> {
-            // 12 and 12a are numbers of houses, 3rd is the name of a street.
-            let is_number = |word: &&String| {
-                let letters = word.trim_start_matches(|char: char| char.is_ascii_digit());
-                letters.len() < word.len() && letters.len() <= 1
-            };
-            words.iter().filter(is_number).cloned().collect()
-        };
-        let (mine, theirs) = (numbers(left), numbers(right));
-        let share_number = mine.iter().any(|number| theirs.contains(number));
+        let share_number = left.iter().any(|word| is_house_number(word) && right.contains(word));
+        let has_number = |words: &[String]| words.iter().any(|word| is_house_number(word));
         let paired = pairs.equal + pairs.near;
         if pairs.equal == longest {
             return AddressLikeness::Same;
         }
         let share = 2.0 * real(paired) / real(left.len() + right.len());
-        if (share_number || mine.is_empty() || theirs.is_empty()) && (share >= 0.74 || (paired == shortest && shortest >= 2)) {
+        if (share_number || !has_number(left) || !has_number(right))
+            && (share >= 0.74 || (paired == shortest && shortest >= 2))
+        {
             return AddressLikeness::Near;
         }
-        if share >= 0.5 || (share_number && paired >= 2) { AddressLikeness::Alike } else { AddressLikeness::Other }
+        if share >= 0.5 || (share_number && paired >= 2) {
+            AddressLikeness::Alike
+        } else {
+            AddressLikeness::Other
+        }
     }
+}
+
+/// Returns whether a word is the number of a house: 12 and 12a are, 3rd is the name of a street.
+fn is_house_number(word: &str) -> bool {
+    let letters = word.trim_start_matches(|char: char| char.is_ascii_digit());
+    letters.len() < word.len() && letters.len() <= 1
 }
 
 fn western_words(folded: &str) -> Vec<String> {
     let table = &tables().address_words;
-    let read = words(folded).into_iter().take(24).map(|word| match table.get(word.as_str()) {
-        Some(read) => (*read).to_owned(),
-        None => word,
-    });
+    let read = words(folded)
+        .into_iter()
+        .take(24)
+        .map(|word| match table.get(word.as_str()) {
+            Some(read) => (*read).to_owned(),
+            None => word,
+        });
     read.filter(|word| !word.is_empty()).collect()
 }
 
@@ -204,7 +243,10 @@ fn leading_city(plain: &[char]) -> String {
         at += count;
         if plain.get(at).is_some_and(|sign| matches!(sign, '省' | '市')) {
             at += 1;
-        } else if plain.get(at..at + 3).is_some_and(|sign| sign.iter().collect::<String>() == "自治区") {
+        } else if plain
+            .get(at..at + 3)
+            .is_some_and(|sign| sign.iter().collect::<String>() == "自治区")
+        {
             at += 3;
         }
     }
@@ -224,7 +266,9 @@ pub fn city(text: &str) -> String {
         return known;
     }
     let plain: String = plain.into_iter().collect();
-    place_of(&plain).unwrap_or(plain.trim_end_matches(['市', '省', '县', '区'])).to_owned()
+    place_of(&plain)
+        .unwrap_or(plain.trim_end_matches(['市', '省', '县', '区']))
+        .to_owned()
 }
 
 /// Returns whether two cities are known to be different ones; a province holds its cities.
@@ -248,10 +292,26 @@ mod tests {
     #[test]
     fn addresses_are_compared() {
         for (left, right, likeness) in [
-            ("江苏省南京市雨花台区科创街653号26幢396室", "南京雨花台科创街653号", Same),
-            ("江苏省南京市雨花台区科创街653号26幢396室", "南京市雨花台区科创街653号26号楼396", Same),
-            ("江苏省南京市雨花台区科创街６５３号", "江苏省南京市雨花台区科创街653号26幢", Same),
-            ("大连市甘井子区科创街1730号13幢475室", "大连市甘井子区科创街1730号13幢476室", SameHouse),
+            (
+                "江苏省南京市雨花台区科创街653号26幢396室",
+                "南京雨花台科创街653号",
+                Same,
+            ),
+            (
+                "江苏省南京市雨花台区科创街653号26幢396室",
+                "南京市雨花台区科创街653号26号楼396",
+                Same,
+            ),
+            (
+                "江苏省南京市雨花台区科创街６５３号",
+                "江苏省南京市雨花台区科创街653号26幢",
+                Same,
+            ),
+            (
+                "大连市甘井子区科创街1730号13幢475室",
+                "大连市甘井子区科创街1730号13幢476室",
+                SameHouse,
+            ),
             ("大连甘井子科创街1730号", "大连甘井子科创街1731号", Alike),
             ("大连甘井子科创街1730号", "沈阳和平科创街1730号", Other),
             ("大连甘井子科创街1730号", "大连甘井子解放路1730号", Other),

@@ -17,7 +17,11 @@ pub enum DateLikeness {
 #[must_use]
 pub fn parse(text: &str) -> Option<String> {
     let folded = fold(text);
-    let groups: Vec<&str> = folded.split(|char: char| !char.is_ascii_digit()).filter(|group| !group.is_empty()).take(3).collect();
+    let groups: Vec<&str> = folded
+        .split(|char: char| !char.is_ascii_digit())
+        .filter(|group| !group.is_empty())
+        .take(3)
+        .collect();
     let date = match groups[..] {
         [year, month, day] if year.len() == 4 => format!("{year}{month:0>2}{day:0>2}"),
         // A month cannot be above twelve; where both can be one, the day comes first.
@@ -36,11 +40,10 @@ pub fn compare(left: &str, right: &str) -> DateLikeness {
     if left == right {
         return DateLikeness::Same;
     }
-    let swapped = |date: &str| match (date.get(..4), date.get(4..6), date.get(6..8)) {
-        (Some(year), Some(month), Some(day)) => format!("{year}{day}{month}"),
-        _ => String::new(),
-    };
-    if swapped(left) == right || crate::similarity::distance(left, right) == 1 {
+    let parts = |date: &str| Some([date.get(..4)?, date.get(4..6)?, date.get(6..8)?].map(str::to_owned));
+    let is_swapped = left.get(..4) == right.get(..4)
+        && matches!((parts(left), parts(right)), (Some([_, month, day]), Some([_, other_month, other_day])) if month == other_day && day == other_month);
+    if is_swapped || crate::similarity::is_slip(left, right) {
         DateLikeness::Near
     } else {
         DateLikeness::Other

@@ -1,8 +1,8 @@
 //! Company names: brand, trade, place, branch and former names, however much of them is written.
 
-use crate::person::{WordLikeness, is_near_or_short};
-use crate::similarity::{distance, real};
-use crate::spelling::{reads_as, sounds_alike, spell};
+mod compare;
+
+use crate::spelling::spell;
 use crate::tables::tables;
 use crate::text::{fold, is_han, words};
 
@@ -54,7 +54,20 @@ pub enum CompanyLikeness {
 
 /// Words that end the name of a branch.
 const BRANCHES: [&str; 14] = [
-    "分公司", "子公司", "办事处", "营业部", "旗舰店", "经营部", "分部", "分店", "分厂", "分行", "支行", "分院", "分校", "门店",
+    "分公司",
+    "子公司",
+    "办事处",
+    "营业部",
+    "旗舰店",
+    "经营部",
+    "分部",
+    "分店",
+    "分厂",
+    "分行",
+    "支行",
+    "分院",
+    "分校",
+    "门店",
 ];
 const FORMER: [&str; 7] = ["原名称", "曾用名", "原名", "前身", "原称", "原", "formerly"];
 
@@ -74,12 +87,21 @@ impl Company {
     fn from_letters(folded: &str) -> Self {
         let table = &tables().company_words;
         let all: Vec<String> = words(folded).into_iter().take(16).collect();
-        let mut kept: Vec<String> = all.iter().filter(|word| !table.contains_key(word.as_str())).cloned().collect();
+        let mut kept: Vec<String> = all
+            .iter()
+            .filter(|word| !table.contains_key(word.as_str()))
+            .cloned()
+            .collect();
         if kept.is_empty() {
             kept = all;
         }
         let brand = kept.concat();
-        Self { spelled: brand.clone(), brand, words: kept, ..Self::default() }
+        Self {
+            spelled: brand.clone(),
+            brand,
+            words: kept,
+            ..Self::default()
+        }
     }
 
     fn from_characters(folded: &str, depth: usize) -> Self {
@@ -141,12 +163,18 @@ impl Company {
     }
 
     fn take_branch(&mut self, name: &mut String) {
-        let Some(head) = BRANCHES.iter().find_map(|word| name.strip_suffix(word)).map(str::to_owned) else {
+        let Some(head) = BRANCHES
+            .iter()
+            .find_map(|word| name.strip_suffix(word))
+            .map(str::to_owned)
+        else {
             return;
         };
         // 经营部 and 门店 may be the whole name of a shop.
         let forms = tables().legal_forms.iter().filter(|form| form.chars().count() > 1);
-        let after_form = forms.filter_map(|form| head.rfind(form).map(|at| at + form.len())).max();
+        let after_form = forms
+            .filter_map(|form| head.rfind(form).map(|at| at + form.len()))
+            .max();
         let at = after_form.or_else(|| {
             let starts: Vec<usize> = head.char_indices().map(|(at, _)| at).skip(2).collect();
             starts.into_iter().find(|at| place_of(&head[*at..]).is_some())
@@ -157,7 +185,7 @@ impl Company {
                 name.truncate(at);
             }
             None if name.ends_with("公司") => {
-                self.branch = "分".to_owned();
+                "分".clone_into(&mut self.branch);
                 head.clone_into(name);
             }
             None => {}
@@ -194,158 +222,6 @@ impl Company {
     fn core(&self) -> String {
         format!("{}{}", self.brand, self.trade)
     }
-
-    /// Compares two names.
-    #[must_use]
-    pub fn compare(&self, other: &Self) -> CompanyLikeness {
-        let likeness = self.compare_present(other);
-        let is_weak = matches!(likeness, CompanyLikeness::Other | CompanyLikeness::Alike | CompanyLikeness::OtherTrade);
-        let earlier = self.former.iter().any(|former| is_one(former.compare_present(other)))
-            || other.former.iter().any(|former| is_one(self.compare_present(former)));
-        if is_weak && earlier { CompanyLikeness::Former } else { likeness }
-    }
-
-    fn compare_present(&self, other: &Self) -> CompanyLikeness {
-        use CompanyLikeness::{Near, Other, OtherBranch, OtherPlace, OtherTrade, Same, Short, Sounds};
-        if !self.words.is_empty() || !other.words.is_empty() {
-            return self.compare_words(other);
-        }
-        let same_brand = self.brand == other.brand;
-        let sounds = sounds_alike(&self.brand, &other.brand);
-        let (left, right) = (self.core(), other.core());
-        let likeness = if same_brand {
-            match trades(&self.trade, &other.trade) {
-                Trades::Same => Same,
-                Trades::Less => Short,
-                Trades::Slip => Near,
-                Trades::Other => OtherTrade,
-            }
-        } else if sounds {
-            match trades(&self.trade, &other.trade) {
-                Trades::Same | Trades::Less | Trades::Slip => Sounds,
-                Trades::Other => Other,
-            }
-        } else if left == right {
-            Same
-        } else {
-            let (shorter, longer) = if left.len() < right.len() { (&left, &right) } else { (&right, &left) };
-            let count = shorter.chars().count();
-            if count >= 4 && distance(&left, &right) == 1 {
-                Near
-            } else if count >= 2 && count < longer.chars().count() && longer.starts_with(shorter.as_str()) {
-                Short
-            } else if count >= 4 && is_scattered(shorter, longer) {
-                Short
-            } else {
-                Other
-            }
-        };
-        if likeness == Other || likeness == OtherTrade {
-            return likeness;
-        }
-        if places_differ(&self.place, &other.place) {
-            return OtherPlace;
-        }
-        if self.branch != other.branch && !(self.branch.starts_with('分') || other.branch.starts_with('分')) {
-            return OtherBranch;
-        }
-        if self.branch.is_empty() != other.branch.is_empty() { OtherBranch } else { likeness }
-    }
-
-    fn compare_words(&self, other: &Self) -> CompanyLikeness {
-        use CompanyLikeness::{Alike, Near, Other, Same, Short, Sounds};
-        if self.brand == other.brand {
-            return Same;
-        }
-        let (left, right) = (&self.words, &other.words);
-        if left.is_empty() || right.is_empty() {
-            // One in characters, one in letters.
-            let (han, letters) = if left.is_empty() { (self, other) } else { (other, self) };
-            let first = letters.words.first().map(String::as_str).unwrap_or_default();
-            let reads = reads_as(&han.brand, first) || reads_as(&han.brand, &letters.brand);
-            return if reads { Sounds } else { CompanyLikeness::Missing };
-        }
-        let pairs = WordLikeness::of(left, right, is_near_or_short);
-        let (shortest, longest) = (left.len().min(right.len()), left.len().max(right.len()));
-        if pairs.equal + pairs.near == longest && (pairs.equal > 0 || pairs.near > 1 || longest == 1) {
-            return if pairs.equal == longest { Same } else { Near };
-        }
-        if self.brand.len() >= 6 && distance(&self.brand, &other.brand) <= 1 {
-            return Near;
-        }
-        if pairs.equal + pairs.near == shortest && pairs.equal > 0 {
-            return Short;
-        }
-        let share = 2.0 * real(pairs.equal + pairs.near) / real(left.len() + right.len());
-        if share >= 0.5 { Alike } else { Other }
-    }
-
-    /// Returns how alike two names are, between 0 and 1.
-    #[must_use]
-    pub fn similarity(&self, other: &Self, likeness: CompanyLikeness) -> f64 {
-        use CompanyLikeness::{Alike, Former, Missing, Near, Other, OtherBranch, OtherPlace, OtherTrade, Same, Short, Sounds};
-        match likeness {
-            Same | Former => 1.0,
-            Short => 0.9,
-            Sounds => 0.92,
-            Near => 0.88,
-            OtherBranch => 0.5,
-            OtherPlace | OtherTrade => 0.4,
-            Alike | Other => {
-                let (left, right) = (self.core(), other.core());
-                let length = left.chars().count().max(right.chars().count()).max(1);
-                (1.0 - real(distance(&left, &right)) / real(length)).clamp(0.0, 0.8)
-            }
-            Missing => 0.0,
-        }
-    }
-}
-
-/// Returns whether a likeness says that both are one company.
-#[must_use]
-pub fn is_one(likeness: CompanyLikeness) -> bool {
-    use CompanyLikeness::{Former, Near, Same, Short, Sounds};
-    matches!(likeness, Same | Short | Sounds | Near | Former)
-}
-
-enum Trades {
-    Same,
-    /// One says less.
-    Less,
-    /// One slip apart.
-    Slip,
-    Other,
-}
-
-fn trades(left: &str, right: &str) -> Trades {
-    if left == right {
-        return Trades::Same;
-    }
-    let (shorter, longer) = if left.len() < right.len() { (left, right) } else { (right, left) };
-    if shorter.is_empty() || longer.starts_with(shorter) || longer.ends_with(shorter) {
-        return Trades::Less;
-    }
-    let is_long = shorter.chars().count() >= 2 && longer.chars().count() >= 3;
-    if sounds_alike(left, right) || (is_long && distance(left, right) == 1) || is_scattered(shorter, longer) {
-        return Trades::Slip;
-    }
-    Trades::Other
-}
-
-/// Returns whether a short form, 上海一医院, takes its characters from the long one in their order.
-fn is_scattered(shorter: &str, longer: &str) -> bool {
-    let mut rest = longer.chars();
-    shorter.chars().count() >= 3 && shorter.chars().next() == longer.chars().next() && shorter.chars().all(|char| rest.any(|other| other == char))
-}
-
-fn places_differ(left: &str, right: &str) -> bool {
-    if left.is_empty() || right.is_empty() || left == right {
-        return false;
-    }
-    let province_of = &tables().province_of;
-    let (province, other) = (province_of.get(left), province_of.get(right));
-    // 山东 holds 济南.
-    !(province == Some(&right) || other == Some(&left))
 }
 
 fn branch_name(head: &str) -> String {
@@ -354,22 +230,40 @@ fn branch_name(head: &str) -> String {
         return place.to_owned();
     }
     let name = name.trim_end_matches(['市', '区', '县', '省']);
-    if name.is_empty() { "分".to_owned() } else { name.to_owned() }
+    if name.is_empty() {
+        "分".to_owned()
+    } else {
+        name.to_owned()
+    }
 }
 
 /// Returns the place that a text names, and nothing but a place.
 pub(crate) fn place_of(text: &str) -> Option<&str> {
-    let short = ["特别行政区", "维吾尔自治区", "壮族自治区", "回族自治区", "自治区", "省", "市", "县", "区"]
-        .iter()
-        .find_map(|end| text.strip_suffix(end).filter(|short| short.chars().count() >= 2))
-        .unwrap_or(text);
+    let short = [
+        "特别行政区",
+        "维吾尔自治区",
+        "壮族自治区",
+        "回族自治区",
+        "自治区",
+        "省",
+        "市",
+        "县",
+        "区",
+    ]
+    .iter()
+    .find_map(|end| text.strip_suffix(end).filter(|short| short.chars().count() >= 2))
+    .unwrap_or(text);
     tables().province_of.contains_key(short).then_some(short)
 }
 
 /// Returns the place that a name begins with, and how many bytes it takes.
 fn leading_place(name: &str, has_place: bool) -> Option<(String, usize)> {
     let table = &tables().province_of;
-    let ends: Vec<usize> = name.char_indices().map(|(at, char)| at + char.len_utf8()).take(6).collect();
+    let ends: Vec<usize> = name
+        .char_indices()
+        .map(|(at, char)| at + char.len_utf8())
+        .take(6)
+        .collect();
     for end in ends.iter().rev() {
         let short = &name[..*end];
         if ends.len() > 1 && table.contains_key(short) {

@@ -92,23 +92,71 @@ impl Finding {
         match self {
             Self::Missing => ("missing", "至少一方没有填写", "at least one of them is missing"),
             Self::Same => ("same", "相同", "the same"),
-            Self::Decides => ("decides", "完全相同,按强规则直接判定", "the same, which decides by itself"),
-            Self::Short => ("short", "一方写得较简短,其余相同", "one says less, the rest is the same"),
-            Self::Sounds => ("sounds", "读音相同或为拼音写法", "they sound the same, or one is in pinyin"),
+            Self::Decides => (
+                "decides",
+                "完全相同,按强规则直接判定",
+                "the same, which decides by itself",
+            ),
+            Self::Short => (
+                "short",
+                "一方写得较简短,其余相同",
+                "one says less, the rest is the same",
+            ),
+            Self::Sounds => (
+                "sounds",
+                "读音相同或为拼音写法",
+                "they sound the same, or one is in pinyin",
+            ),
             Self::Near => ("near", "只差一处笔误", "one slip apart"),
             Self::Former => ("former", "一方是另一方的曾用名", "one is a former name of the other"),
             Self::Alike => ("alike", "部分相同", "partly the same"),
             Self::Initials => ("initials", "缩写相符", "the initials fit"),
-            Self::SurnameOnly => ("surname_only", "姓氏相同,名字只有一方或都没有", "the surname is the same, a given name is missing"),
-            Self::OtherGender => ("other_gender", "姓氏相同,但称呼一男一女", "the surname is the same, the titles are a man's and a woman's"),
-            Self::OtherGiven => ("other_given", "姓氏相同,名字不同", "the surname is the same, the given name is not"),
-            Self::OtherBranch => ("other_branch", "同一公司的不同分支", "different branches of one company"),
-            Self::OtherPlace => ("other_place", "字号相同,注册地不同", "the same brand, registered elsewhere"),
+            Self::SurnameOnly => (
+                "surname_only",
+                "姓氏相同,名字只有一方或都没有",
+                "the surname is the same, a given name is missing",
+            ),
+            Self::OtherGender => (
+                "other_gender",
+                "姓氏相同,但称呼一男一女",
+                "the surname is the same, the titles are a man's and a woman's",
+            ),
+            Self::OtherGiven => (
+                "other_given",
+                "姓氏相同,名字不同",
+                "the surname is the same, the given name is not",
+            ),
+            Self::OtherBranch => (
+                "other_branch",
+                "同一公司的不同分支",
+                "different branches of one company",
+            ),
+            Self::OtherPlace => (
+                "other_place",
+                "字号相同,注册地不同",
+                "the same brand, registered elsewhere",
+            ),
             Self::OtherTrade => ("other_trade", "字号相同,行业不同", "the same brand in another trade"),
-            Self::OtherExtension => ("other_extension", "总机相同,分机不同", "the same switchboard, other extensions"),
-            Self::Shared => ("shared", "号码相同,但为多家公司共用", "the same, but several companies share it"),
-            Self::SpellsName => ("spells_name", "邮箱拼写与对方姓名相符", "the mailbox spells the other's name"),
-            Self::SpellsOther => ("spells_other", "邮箱拼写的是另一个人的姓名", "the mailbox spells somebody else's name"),
+            Self::OtherExtension => (
+                "other_extension",
+                "总机相同,分机不同",
+                "the same switchboard, other extensions",
+            ),
+            Self::Shared => (
+                "shared",
+                "号码相同,但为多家公司共用",
+                "the same, but several companies share it",
+            ),
+            Self::SpellsName => (
+                "spells_name",
+                "邮箱拼写与对方姓名相符",
+                "the mailbox spells the other's name",
+            ),
+            Self::SpellsOther => (
+                "spells_other",
+                "邮箱拼写的是另一个人的姓名",
+                "the mailbox spells somebody else's name",
+            ),
             Self::SameDomain => ("same_domain", "邮箱域名相同", "the mailboxes have the same domain"),
             Self::SameHouse => ("same_house", "同一栋楼,房间不同", "the same house, other rooms"),
             Self::Other => ("other", "不同", "different"),
@@ -131,12 +179,22 @@ pub struct Evidence {
 
 impl Evidence {
     /// A field that says nothing.
-    pub const NONE: Self = Self { finding: Finding::Missing, similarity: 0.0, company_bits: 0.0, person_bits: 0.0 };
+    pub const NONE: Self = Self {
+        finding: Finding::Missing,
+        similarity: 0.0,
+        company_bits: 0.0,
+        person_bits: 0.0,
+    };
 
     /// Evidence whose similarity is the usual one of its finding.
     #[must_use]
     pub fn new(finding: Finding, company_bits: f64, person_bits: f64) -> Self {
-        Self { finding, similarity: finding.similarity(), company_bits, person_bits }
+        Self {
+            finding,
+            similarity: finding.similarity(),
+            company_bits,
+            person_bits,
+        }
     }
 
     /// Returns how much it says altogether, in bits.

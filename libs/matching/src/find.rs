@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use crate::evidence::Comparison;
 use crate::frequency::Frequencies;
+use crate::keys;
 use crate::leads::{self, Weights};
 use crate::learned::Learned;
 use crate::record::{FIELDS, Field, Record};
-use crate::keys;
 
 /// How records are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +135,14 @@ pub fn find(records: &[Record], model: Model, weights: &Weights, mut progress: i
         }
         let comparison = matcher.compare(&records[left], &records[right]);
         if comparison.score >= LEAST {
-            pairs.push((Pair { left, right, score: comparison.score }, comparison.is_identified));
+            pairs.push((
+                Pair {
+                    left,
+                    right,
+                    score: comparison.score,
+                },
+                comparison.is_identified,
+            ));
         }
         true
     });
@@ -144,7 +151,16 @@ pub fn find(records: &[Record], model: Model, weights: &Weights, mut progress: i
     pairs.dedup_by_key(|(pair, _)| (pair.left, pair.right));
     let compare = |left: usize, right: usize| matcher.compare(&records[left], &records[right]);
     rivals::settle(&mut pairs, &compare);
-    let mut pairs: Vec<Pair> = pairs.into_iter().map(|(pair, _)| pair).filter(|pair| pair.score >= weights.threshold).collect();
+    let mut pairs: Vec<Pair> = pairs
+        .into_iter()
+        .map(|(pair, _)| pair)
+        .filter(|pair| pair.score >= weights.threshold)
+        .collect();
     let clusters = clusters::form(records.len(), &mut pairs, &compare);
-    Found { pairs, clusters, compared, matcher }
+    Found {
+        pairs,
+        clusters,
+        compared,
+        matcher,
+    }
 }

@@ -34,7 +34,9 @@ impl Frequencies {
         if let Some(company) = company
             && !company.trade.is_empty()
         {
-            keep(self.brands.entry(company.brand.clone()).or_default(), || company.trade.clone());
+            keep(self.brands.entry(company.brand.clone()).or_default(), || {
+                company.trade.clone()
+            });
         }
         for line in &record.phones.lines {
             let brand = company.map(|company| company.spelled.clone()).unwrap_or_default();

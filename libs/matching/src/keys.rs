@@ -44,9 +44,17 @@ pub fn of_lead(record: &Record) -> Vec<u64> {
     of_ways(&mut keys, record);
     let person = &record.person;
     let surname = person.surname_spelled().unwrap_or_default();
-    let guessed = record.mailbox.as_ref().and_then(crate::mailbox::Mailbox::person).unwrap_or_default();
+    let guessed = record
+        .mailbox
+        .as_ref()
+        .and_then(crate::mailbox::Mailbox::person)
+        .unwrap_or_default();
     let surnames = [surname, guessed.surname_spelled().unwrap_or_default()];
-    let letters = if person.is_whole() { person.letters() } else { String::new() };
+    let letters = if person.is_whole() {
+        person.letters()
+    } else {
+        String::new()
+    };
     if let Some(company) = &record.company {
         for company in std::iter::once(company).chain(&company.former) {
             keys.add(b'b', &[&company.spelled]);
@@ -82,7 +90,11 @@ pub fn of_any(record: &Record) -> Vec<u64> {
     keys.add(b'N', &[&sorted.concat()]);
     let birth_date = record.birth_date.as_deref().unwrap_or_default();
     keys.add(b'B', &[birth_date]);
-    let number = record.address.as_ref().and_then(crate::address::Address::key).unwrap_or_default();
+    let number = record
+        .address
+        .as_ref()
+        .and_then(crate::address::Address::key)
+        .unwrap_or_default();
     keys.add(b'A', &[&number]);
     keys.add(b'A', &[&number, &record.postcode]);
     for name in names.iter().take(4) {
@@ -145,8 +157,11 @@ pub(crate) fn visit_pairs(keys: &[Vec<u64>], names: &[String], mut visit: impl F
         entries.extend(keys.iter().map(|key| (*key, record)));
     }
     entries.sort_unstable();
-    let large: rustc_hash::FxHashSet<u64> =
-        entries.chunk_by(|left, right| left.0 == right.0).filter(|block| block.len() > MAX_BLOCK).map(|block| block[0].0).collect();
+    let large: rustc_hash::FxHashSet<u64> = entries
+        .chunk_by(|left, right| left.0 == right.0)
+        .filter(|block| block.len() > MAX_BLOCK)
+        .map(|block| block[0].0)
+        .collect();
     let first_shared = |left: usize, right: usize| {
         let (left, right) = (&keys[left], &keys[right]);
         let (mut here, mut there) = (0, 0);
@@ -174,7 +189,11 @@ pub(crate) fn visit_pairs(keys: &[Vec<u64>], names: &[String], mut visit: impl F
             members.sort_by(|left, right| names[*left].cmp(&names[*right]).then(left.cmp(right)));
         }
         for (at, one) in members.iter().enumerate() {
-            let end = if is_large { members.len().min(at + 1 + WINDOW) } else { members.len() };
+            let end = if is_large {
+                members.len().min(at + 1 + WINDOW)
+            } else {
+                members.len()
+            };
             for two in &members[at + 1..end] {
                 let (left, right) = (*one.min(two), *one.max(two));
                 let is_first = match first_shared(left, right) {
@@ -197,7 +216,10 @@ mod tests {
     #[test]
     fn records_of_one_person_meet_and_keys_never_change() {
         let lead = |company: &str, contact: &str, mobile: &str| {
-            let values = Values::default().with(Field::Company, company).with(Field::Contact, contact).with(Field::Mobile, mobile);
+            let values = Values::default()
+                .with(Field::Company, company)
+                .with(Field::Contact, contact)
+                .with(Field::Mobile, mobile);
             of_lead(&Record::read(&values))
         };
         let first = lead("言雅（东莞）家具有限公司", "王怡新", "13800138001");

@@ -28,7 +28,10 @@ pub struct Weights {
 
 impl Default for Weights {
     fn default() -> Self {
-        Self { threshold: Self::THRESHOLD, fields: std::collections::BTreeMap::new() }
+        Self {
+            threshold: Self::THRESHOLD,
+            fields: std::collections::BTreeMap::new(),
+        }
     }
 }
 
@@ -42,10 +45,19 @@ impl Weights {
     #[must_use]
     pub fn fault(&self) -> Option<(String, String)> {
         if !(0.5..=1.0).contains(&self.threshold) {
-            return Some(("threshold".to_owned(), format!("{} is not between 0.5 and 1", self.threshold)));
+            return Some((
+                "threshold".to_owned(),
+                format!("{} is not between 0.5 and 1", self.threshold),
+            ));
         }
-        let wrong = self.fields.iter().find(|(_, weight)| !(0.0..=Self::MOST).contains(*weight))?;
-        Some((format!("fields.{}", wrong.0.name()), format!("{} is not between 0 and {}", wrong.1, Self::MOST)))
+        let wrong = self
+            .fields
+            .iter()
+            .find(|(_, weight)| !(0.0..=Self::MOST).contains(*weight))?;
+        Some((
+            format!("fields.{}", wrong.0.name()),
+            format!("{} is not between 0 and {}", wrong.1, Self::MOST),
+        ))
     }
 
     /// Returns how much each field counts.
@@ -94,7 +106,9 @@ fn judge(mut fields: [Evidence; FIELDS], factors: &[f64; FIELDS]) -> Comparison 
     let other_company = (-(PRIOR_ANY + company + person)).exp2();
     let mut score = 1.0 / (1.0 + other_person + other_company);
     // What decides by itself is told even where the rest speaks against it; somebody has to look then.
-    let decides = fields.iter().any(|evidence| evidence.finding == Finding::Decides && evidence.bits() > 0.0);
+    let decides = fields
+        .iter()
+        .any(|evidence| evidence.finding == Finding::Decides && evidence.bits() > 0.0);
     let names_differ = matches!(
         fields[Field::Contact.place()].finding,
         Finding::Other | Finding::OtherGiven | Finding::OtherGender
@@ -111,9 +125,17 @@ fn judge(mut fields: [Evidence; FIELDS], factors: &[f64; FIELDS]) -> Comparison 
     }
     let contradicts = fields.iter().any(|evidence| evidence.bits() <= -3.0);
     let is_identified = [Field::Mobile, Field::Email, Field::Contact].iter().any(|field| {
-        matches!(fields[field.place()].finding, Finding::Decides | Finding::Same | Finding::Sounds)
+        matches!(
+            fields[field.place()].finding,
+            Finding::Decides | Finding::Same | Finding::Sounds
+        )
     });
-    Comparison { fields, score, is_excluded: score < 0.3 && contradicts, is_identified }
+    Comparison {
+        fields,
+        score,
+        is_excluded: score < 0.3 && contradicts,
+        is_identified,
+    }
 }
 
 /// Score of what decides by itself.
@@ -158,7 +180,10 @@ fn company(left: &Record, right: &Record, frequencies: &Frequencies) -> Evidence
             bits += 1.5;
         }
     }
-    Evidence { similarity: one.similarity(two, likeness), ..Evidence::new(finding, bits, 0.0) }
+    Evidence {
+        similarity: one.similarity(two, likeness),
+        ..Evidence::new(finding, bits, 0.0)
+    }
 }
 
 fn finding(likeness: CompanyLikeness) -> Finding {

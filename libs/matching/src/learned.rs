@@ -58,7 +58,9 @@ impl Learned {
         learned.count_random_pairs(records);
         let mut patterns: FxHashMap<Pattern, f64> = FxHashMap::default();
         crate::keys::visit_pairs(keys, names, |left, right, _| {
-            *patterns.entry(levels::pattern(&records[left], &records[right])).or_default() += 1.0;
+            *patterns
+                .entry(levels::pattern(&records[left], &records[right]))
+                .or_default() += 1.0;
             true
         });
         // Sums of floats in one order, whatever the map's.
@@ -81,7 +83,11 @@ impl Learned {
             state ^= state << 17;
             usize::try_from(state % u64::try_from(below).unwrap_or(1)).unwrap_or_default()
         };
-        let pairs = if records.len() < 2 { 0 } else { SAMPLE.min(records.len() * 50) };
+        let pairs = if records.len() < 2 {
+            0
+        } else {
+            SAMPLE.min(records.len() * 50)
+        };
         for _ in 0..pairs {
             let (left, right) = (random(records.len()), random(records.len()));
             if left == right {
@@ -97,7 +103,9 @@ impl Learned {
             let filled = f64::from(self.filled[place].max(1));
             // The same value is too rare for a sample; frequencies tell exactly.
             let counts_of_values = self.values[place].values();
-            let same: f64 = counts_of_values.map(|count| f64::from(*count) / filled * others_with_it(*count) / filled).sum();
+            let same: f64 = counts_of_values
+                .map(|count| f64::from(*count) / filled * others_with_it(*count) / filled)
+                .sum();
             let sum: f64 = counts[..TOP].iter().sum();
             for (level, count) in counts.iter().enumerate() {
                 self.other[place][level] = count / sum;
@@ -110,7 +118,13 @@ impl Learned {
         let mut counts = [[0.0; LEVELS]; FIELDS];
         let mut expected = 0.0;
         for (pattern, count) in patterns {
-            let bits: f64 = self.prior + dampen(pattern.iter().enumerate().map(|(place, level)| self.bits(place, *level, None)));
+            let bits: f64 = self.prior
+                + dampen(
+                    pattern
+                        .iter()
+                        .enumerate()
+                        .map(|(place, level)| self.bits(place, *level, None)),
+                );
             let probability = 1.0 / (1.0 + (-bits).exp2());
             expected += probability * count;
             for (place, level) in pattern.iter().enumerate() {
@@ -153,14 +167,23 @@ impl Learned {
         let mut fields = [Evidence::NONE; FIELDS];
         for field in Field::ALL {
             let place = field.place();
-            let value = value(left, field);
-            let bits = factors[place] * self.bits(place, pattern[place], Some(&value));
+            // Only the same value is looked up by how often it occurs.
+            let same = usize::from(pattern[place]) == TOP;
+            let value = same.then(|| value(left, field));
+            let bits = factors[place] * self.bits(place, pattern[place], value.as_deref());
             fields[place] = Evidence::new(levels::finding(pattern[place]), bits, 0.0);
         }
         let sum = dampen(fields.iter().map(Evidence::bits));
         let score = 1.0 / (1.0 + (-(self.prior + sum)).exp2());
-        let is_identified = fields.iter().any(|evidence| evidence.finding == Finding::Same && evidence.bits() > 0.0);
-        Comparison { fields, score, is_excluded: score < 0.001, is_identified }
+        let is_identified = fields
+            .iter()
+            .any(|evidence| evidence.finding == Finding::Same && evidence.bits() > 0.0);
+        Comparison {
+            fields,
+            score,
+            is_excluded: score < 0.001,
+            is_identified,
+        }
     }
 }
 

@@ -25,6 +25,7 @@ pub mod similarity;
 pub mod spelling;
 mod tables;
 pub mod text;
+mod word_pairs;
 
 pub use evidence::{Comparison, Evidence, Finding, Verdict};
 pub use find::{Found, Model, Pair, find};

@@ -37,7 +37,8 @@ impl Mailbox {
         let folded = folded.trim_start_matches("mailto:");
         let folded = folded.trim_matches(|char| matches!(char, '<' | '>' | ',' | ';' | '.'));
         let (local, domain) = folded.split_once('@')?;
-        let is_domain = domain.contains('.') && !domain.starts_with('.') && !domain.contains("..") && !domain.contains('@');
+        let is_domain =
+            domain.contains('.') && !domain.starts_with('.') && !domain.contains("..") && !domain.contains('@');
         if local.is_empty() || !is_domain {
             return None;
         }
@@ -104,15 +105,27 @@ impl Mailbox {
             return Hint::Initials;
         }
         if is(initial, &initials) {
-            return if letters.len() > 2 { Hint::Initials } else { Hint::Silent };
+            return if letters.len() > 2 {
+                Hint::Initials
+            } else {
+                Hint::Silent
+            };
         }
-        if self.spells_somebody(&letters) { Hint::Other } else { Hint::Silent }
+        if self.spells_somebody(&letters) {
+            Hint::Other
+        } else {
+            Hint::Silent
+        }
     }
 
     /// Returns the person whose whole name the mailbox spells in pinyin.
     #[must_use]
     pub fn person(&self) -> Option<Person> {
-        let name: String = self.local().chars().map(|char| if char.is_ascii_alphabetic() { char } else { ' ' }).collect();
+        let name: String = self
+            .local()
+            .chars()
+            .map(|char| if char.is_ascii_alphabetic() { char } else { ' ' })
+            .collect();
         let letters: String = name.split(' ').collect();
         let is_whole = crate::spelling::split(&letters).is_some_and(|syllables| syllables.len() >= 2);
         (is_whole && !self.is_shared).then(|| Person::parse(&name))
@@ -120,11 +133,20 @@ impl Mailbox {
 
     /// Returns whether the name reads as a person's in pinyin, such as wang.yixin, wangyx or yxwang.
     fn spells_somebody(&self, letters: &str) -> bool {
-        let parts: Vec<&str> = self.local().split(['.', '_', '-']).filter(|part| !part.is_empty()).collect();
-        let is_name = |part: &&str| crate::spelling::is_pinyin(part.trim_end_matches(|char: char| char.is_ascii_digit()));
+        let parts: Vec<&str> = self
+            .local()
+            .split(['.', '_', '-'])
+            .filter(|part| !part.is_empty())
+            .collect();
+        let is_name =
+            |part: &&str| crate::spelling::is_pinyin(part.trim_end_matches(|char: char| char.is_ascii_digit()));
         match parts[..] {
             [_, _] if parts.iter().any(is_name) => true,
-            [_] => letters.len() >= 4 && (crate::spelling::is_pinyin(letters) || crate::spelling::has_surname_and_initials(letters)),
+            // A syllable alone is a surname, or any word.
+            [_] if letters.len() >= 4 => {
+                let is_name = crate::spelling::split(letters).is_some_and(|syllables| syllables.len() >= 2);
+                is_name || crate::spelling::has_surname_and_initials(letters)
+            }
             _ => false,
         }
     }
@@ -166,6 +188,7 @@ mod tests {
             ("398472@qq.com", "王怡新", Hint::Silent),
             ("greatwall@a.com", "王怡新", Hint::Silent),
             ("info@a.com", "王怡新", Hint::Silent),
+            ("wang@a.com", "王怡新", Hint::Silent),
             ("wangyx@a.com", "", Hint::Silent),
         ] {
             let mailbox = Mailbox::parse(address).unwrap();

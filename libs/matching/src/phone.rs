@@ -90,13 +90,15 @@ fn parse(text: &str) -> Option<Number> {
         }
     }
     // A mobile that is dialled over a trunk line, 013800138000.
-    let mobile = digits.strip_prefix('0').filter(|rest| is_mobile(rest)).unwrap_or(&digits);
+    let mobile = digits
+        .strip_prefix('0')
+        .filter(|rest| is_mobile(rest))
+        .unwrap_or(&digits);
     if is_mobile(mobile) && !is_foreign {
         return (!is_placeholder(mobile)).then(|| mobile.parse().ok().map(Number::Mobile))?;
     }
     let area = match digits.as_bytes() {
-        [b'0', b'1', ..] => 3,
-        [b'0', b'2', ..] => 3,
+        [b'0', b'1' | b'2', ..] => 3,
         [b'0', ..] => 4,
         _ => 0,
     };
@@ -198,7 +200,11 @@ mod tests {
 
     #[test]
     fn landlines_are_read_with_area_and_extension() {
-        let line = |number, local_digits, extension| Line { number, local_digits, extension };
+        let line = |number, local_digits, extension| Line {
+            number,
+            local_digits,
+            extension,
+        };
         for (cell, expected) in [
             ("0371-88106811", line(37_188_106_811, 8, None)),
             ("(0371)88106811", line(37_188_106_811, 8, None)),
@@ -225,7 +231,16 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_passed_over() {
-        for cell in ["", "无", "-", "13888888888", "13812345678", "110", "12", &"9".repeat(5_000)] {
+        for cell in [
+            "",
+            "无",
+            "-",
+            "13888888888",
+            "13812345678",
+            "110",
+            "12",
+            &"9".repeat(5_000),
+        ] {
             assert_eq!(read(cell), Phones::default(), "{cell}");
         }
     }

@@ -29,11 +29,20 @@ pub fn jaro_winkler(left: &str, right: &str) -> f64 {
     if common.is_empty() {
         return 0.0;
     }
-    let others = right.iter().enumerate().filter(|(at, _)| taken[*at]).map(|(_, sign)| sign);
+    let others = right
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| taken[*at])
+        .map(|(_, sign)| sign);
     let moved = common.iter().zip(others).filter(|(left, right)| left != right).count();
     let (m, l, r) = (real(common.len()), real(left.len()), real(right.len()));
     let jaro = (m / l + m / r + (m - real(moved) / 2.0) / m) / 3.0;
-    let start = left.iter().zip(right).take(4).take_while(|(left, right)| left == right).count();
+    let start = left
+        .iter()
+        .zip(right)
+        .take(4)
+        .take_while(|(left, right)| left == right)
+        .count();
     jaro + real(start) * 0.1 * (1.0 - jaro)
 }
 
@@ -57,6 +66,50 @@ pub fn distance(left: &str, right: &str) -> usize {
         before = std::mem::replace(&mut last, next);
     }
     last[width - 1]
+}
+
+/// Returns whether two different words are one sign apart, or two neighbours have changed places; what `distance` calls 1.
+#[must_use]
+pub fn is_slip(left: &str, right: &str) -> bool {
+    if left.len().abs_diff(right.len()) > 4 || left == right {
+        return false;
+    }
+    let same = |pair: &(char, char)| pair.0 == pair.1;
+    let start: usize = left
+        .chars()
+        .zip(right.chars())
+        .take_while(same)
+        .map(|(char, _)| char.len_utf8())
+        .sum();
+    let (left, right) = (&left[start..], &right[start..]);
+    let end: usize = left
+        .chars()
+        .rev()
+        .zip(right.chars().rev())
+        .take_while(same)
+        .map(|(char, _)| char.len_utf8())
+        .sum();
+    let (mut left, mut right) = (left[..left.len() - end].chars(), right[..right.len() - end].chars());
+    match (
+        [left.next(), left.next(), left.next()],
+        [right.next(), right.next(), right.next()],
+    ) {
+        ([one, None, _], [two, None, _]) => one.is_some() || two.is_some(),
+        ([Some(a), Some(b), None], [Some(c), Some(d), None]) => a == d && b == c,
+        _ => false,
+    }
+}
+
+/// Returns whether two words share so few signs that they cannot be alike by `jaro_winkler`, at 0.88 and above.
+#[must_use]
+pub(crate) fn is_hopeless(left: &str, right: &str) -> bool {
+    let signs = |word: &str| word.bytes().fold(0_u64, |signs, byte| signs | 1 << (byte & 63));
+    let (here, there) = (signs(left), signs(right));
+    let kept = |word: &str, others: u64| {
+        real(word.bytes().filter(|byte| others & (1 << (byte & 63)) != 0).count()) / real(word.len().max(1))
+    };
+    // The similarity is at least 0.88 only where that of Jaro is at least 0.8, which is a third of these shares and of one more.
+    kept(left, there) + kept(right, here) < 1.4
 }
 
 /// Returns a small count as a number to calculate with.
@@ -85,8 +138,17 @@ mod tests {
 
     #[test]
     fn slips_are_counted() {
-        for (left, right, count) in [("", "ab", 2), ("abcd", "abdc", 1), ("进出口", "进出", 1), ("abc", "abc", 0)] {
+        for (left, right, count) in [
+            ("", "ab", 2),
+            ("abcd", "abdc", 1),
+            ("进出口", "进出", 1),
+            ("abc", "abc", 0),
+            ("aab", "ab", 1),
+            ("ab", "b", 1),
+            ("abcd", "badc", 2),
+        ] {
             assert_eq!(distance(left, right), count, "{left} {right}");
+            assert_eq!(is_slip(left, right), count == 1, "{left} {right}");
         }
     }
 }

@@ -101,7 +101,10 @@ pub fn has_surname_and_initials(letters: &str) -> bool {
         let Some(at) = letters.len().checked_sub(count).filter(|at| *at >= 2) else {
             return false;
         };
-        let is_initial = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() && !b"aeiouv".contains(&byte));
+        let is_initial = |text: &str| {
+            text.bytes()
+                .all(|byte| byte.is_ascii_lowercase() && !b"aeiouv".contains(&byte))
+        };
         letters.is_char_boundary(at)
             && letters.is_char_boundary(count)
             && ((SYLLABLES.contains(&letters[..at]) && is_initial(&letters[at..]))
@@ -114,9 +117,10 @@ pub fn has_surname_and_initials(letters: &str) -> bool {
 pub fn sounds_alike(left: &str, right: &str) -> bool {
     left != right
         && left.chars().count() == right.chars().count()
-        && left.chars().zip(right.chars()).all(|(left, right)| {
-            left == right || (is_han(left) && is_han(right) && read_alike(left, right))
-        })
+        && left
+            .chars()
+            .zip(right.chars())
+            .all(|(left, right)| left == right || (is_han(left) && is_han(right) && read_alike(left, right)))
 }
 
 fn read_alike(left: char, right: char) -> bool {
@@ -152,7 +156,10 @@ mod tests {
     fn characters_are_spelled() {
         assert_eq!(spell("王怡新"), "wangyixin");
         assert_eq!(spell("吕abc"), "lvabc");
-        assert_eq!(syllables("长珠"), ["zhang", "zhu"].map(str::to_owned).to_vec().as_slice());
+        assert_eq!(
+            syllables("长珠"),
+            ["zhang", "zhu"].map(str::to_owned).to_vec().as_slice()
+        );
     }
 
     #[test]
@@ -182,6 +189,8 @@ mod tests {
     #[test]
     fn homophones_sound_alike() {
         assert!(sounds_alike("王星昌", "王兴昌") && sounds_alike("清石", "庆石"));
-        assert!(!sounds_alike("王星昌", "王星昌") && !sounds_alike("王星", "王星昌") && !sounds_alike("李红信", "李红言"));
+        assert!(
+            !sounds_alike("王星昌", "王星昌") && !sounds_alike("王星", "王星昌") && !sounds_alike("李红信", "李红言")
+        );
     }
 }

@@ -55,7 +55,7 @@ impl Tables {
             simplified: FxHashMap::default(),
             province_of: FxHashMap::default(),
             legal_forms: lines(include_str!("../data/legal_forms.txt")).collect(),
-            industries: FxHashSet::from_iter(entries(include_str!("../data/industries.txt"))),
+            industries: entries(include_str!("../data/industries.txt")).collect(),
             titles: Vec::new(),
             surname_shares: FxHashMap::default(),
             compound_surnames: FxHashSet::default(),
@@ -136,7 +136,9 @@ fn lines(file: &'static str) -> impl Iterator<Item = &'static str> {
 }
 
 fn entries(file: &'static str) -> impl Iterator<Item = &'static str> {
-    lines(file).flat_map(|line| line.split(' ')).filter(|entry| !entry.is_empty())
+    lines(file)
+        .flat_map(|line| line.split(' '))
+        .filter(|entry| !entry.is_empty())
 }
 
 #[cfg(test)]
@@ -156,6 +158,11 @@ mod tests {
         assert_eq!(tables.surname_readings["单"], "shan");
         assert!(tables.free_domains.contains("qq.com") && tables.shared_mailboxes.contains("info"));
         assert_eq!(tables.address_words["street"], "st");
-        assert!(tables.titles.iter().any(|title| *title == ("女士", Some(Gender::Female))));
+        assert!(
+            tables
+                .titles
+                .iter()
+                .any(|title| *title == ("女士", Some(Gender::Female)))
+        );
     }
 }

@@ -15,7 +15,13 @@ fn names_are_taken_apart() {
         ("云利昆明分公司", "云利", "", "", "昆明"),
         ("云利仓储昆明市分公司", "云利", "仓储", "", "昆明"),
         ("中国移动通信集团有限公司（北京分公司）", "中国移动", "通信", "", "北京"),
-        ("浙江省杭州市余杭区好望角电子商务有限公司", "好望角", "电子商务", "余杭", ""),
+        (
+            "浙江省杭州市余杭区好望角电子商务有限公司",
+            "好望角",
+            "电子商务",
+            "余杭",
+            "",
+        ),
         ("诸暨市天马五金厂", "天马五金厂", "", "诸暨", ""),
         ("上海贸易有限公司", "上海", "贸易", "上海", ""),
         ("洲承", "洲承", "", "", ""),
@@ -24,13 +30,24 @@ fn names_are_taken_apart() {
     ] {
         let company = Company::parse(text).unwrap();
         assert_eq!(
-            (company.brand.as_str(), company.trade.as_str(), company.place.as_str(), company.branch.as_str()),
+            (
+                company.brand.as_str(),
+                company.trade.as_str(),
+                company.place.as_str(),
+                company.branch.as_str()
+            ),
             (brand, trade, place, branch),
             "{text}"
         );
     }
-    assert_eq!(Company::parse("Acme Holdings (Asia) Co., Ltd.").unwrap().words, ["acme", "asia"]);
-    assert_eq!(Company::parse("The Company Ltd").unwrap().words, ["the", "company", "ltd"]);
+    assert_eq!(
+        Company::parse("Acme Holdings (Asia) Co., Ltd.").unwrap().words,
+        ["acme", "asia"]
+    );
+    assert_eq!(
+        Company::parse("The Company Ltd").unwrap().words,
+        ["the", "company", "ltd"]
+    );
     for nothing in ["", "  ", "-", "()"] {
         assert_eq!(Company::parse(nothing), None, "{nothing}");
     }
@@ -48,7 +65,11 @@ fn names_are_compared() {
         ("昆明质果进出有限公司", "昆明质果进出口有限公司", Near),
         ("福州橡农开惠农业", "福州橡农开惠农业开发", Short),
         ("天津美林集团", "天津美琳集团", Sounds),
-        ("新名称科技有限公司（原名：老字号科技有限公司）", "老字号科技有限公司", Former),
+        (
+            "新名称科技有限公司（原名：老字号科技有限公司）",
+            "老字号科技有限公司",
+            Former,
+        ),
         ("锋塔（无锡）陶瓷有限公司", "天津锋塔仓储有限公司", OtherTrade),
         ("春升陶瓷(郑州)有限公司", "春升（济南）陶瓷有限公司", OtherPlace),
         ("济南春升陶瓷有限公司", "山东春升陶瓷有限公司", Same),
@@ -75,7 +96,15 @@ fn names_are_compared() {
 
 #[test]
 fn hostile_names_are_read_too() {
-    for text in ["(((((((", "))))", "分公司", "分公司分公司", "市市市市", "（原名（原名（原名", &"公司".repeat(50_000)] {
+    for text in [
+        "(((((((",
+        "))))",
+        "分公司",
+        "分公司分公司",
+        "市市市市",
+        "（原名（原名（原名",
+        &"公司".repeat(50_000),
+    ] {
         if let Some(company) = Company::parse(text) {
             let _ = company.compare(&Company::parse("言雅家具").unwrap());
         }

@@ -23,7 +23,11 @@ pub(super) fn form(records: usize, pairs: &mut Vec<Pair>, compare: &dyn Fn(usize
         if !may_join(&members[left], &members[right], &pairs[at], compare) {
             continue;
         }
-        let (small, large) = if members[left].len() < members[right].len() { (left, right) } else { (right, left) };
+        let (small, large) = if members[left].len() < members[right].len() {
+            (left, right)
+        } else {
+            (right, left)
+        };
         let moved = std::mem::take(&mut members[small]);
         for record in &moved {
             cluster_of[*record] = large;
@@ -31,7 +35,10 @@ pub(super) fn form(records: usize, pairs: &mut Vec<Pair>, compare: &dyn Fn(usize
         members[large].extend(moved);
     }
     pairs.retain(|pair| cluster_of[pair.left] == cluster_of[pair.right]);
-    let first: Vec<usize> = members.iter().map(|members| members.iter().copied().min().unwrap_or_default()).collect();
+    let first: Vec<usize> = members
+        .iter()
+        .map(|members| members.iter().copied().min().unwrap_or_default())
+        .collect();
     cluster_of.into_iter().map(|cluster| first[cluster]).collect()
 }
 
@@ -60,9 +67,21 @@ mod tests {
             is_identified: false,
         };
         let mut pairs = vec![
-            Pair { left: 0, right: 1, score: 0.99 },
-            Pair { left: 1, right: 2, score: 0.9 },
-            Pair { left: 3, right: 4, score: 0.9 },
+            Pair {
+                left: 0,
+                right: 1,
+                score: 0.99,
+            },
+            Pair {
+                left: 1,
+                right: 2,
+                score: 0.9,
+            },
+            Pair {
+                left: 3,
+                right: 4,
+                score: 0.9,
+            },
         ];
         assert_eq!(form(5, &mut pairs, &compare), [0, 0, 2, 3, 3]);
         assert_eq!(pairs.len(), 2);

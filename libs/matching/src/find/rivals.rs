@@ -26,7 +26,12 @@ pub(super) fn settle(pairs: &mut [(Pair, bool)], compare: &dyn Fn(usize, usize) 
         if !is_identified {
             for (record, partner) in [(pair.left, pair.right), (pair.right, pair.left)] {
                 let mut against = 0.0;
-                for other in of_record.get(&record).into_iter().flatten().filter(|other| **other != at) {
+                for other in of_record
+                    .get(&record)
+                    .into_iter()
+                    .flatten()
+                    .filter(|other| **other != at)
+                {
                     let (rival, _) = pairs[*other];
                     let third = if rival.left == record { rival.right } else { rival.left };
                     if compare(partner, third).is_excluded {

@@ -53,7 +53,13 @@ pub(super) fn mailbox(left: &Record, right: &Record, name: NameLikeness) -> Evid
     if is_open && hints.contains(&Some(Hint::Other)) {
         return Evidence::new(Finding::SpellsOther, company_bits, -6.0);
     }
-    if is_open && let Some(bits) = hints.iter().flatten().filter_map(|hint| hint_bits(*hint, name)).reduce(f64::max) {
+    if is_open
+        && let Some(bits) = hints
+            .iter()
+            .flatten()
+            .filter_map(|hint| hint_bits(*hint, name))
+            .reduce(f64::max)
+    {
         return Evidence::new(Finding::SpellsName, company_bits, bits);
     }
     let spelled = |mailbox: &Option<Mailbox>| mailbox.as_ref().and_then(Mailbox::person);

@@ -23,11 +23,16 @@ pub(super) fn mobile(left: &Record, right: &Record, name: NameLikeness, frequenc
     }
     let whole = left.person.is_whole() && right.person.is_whole();
     let same_name = whole && matches!(name, NameLikeness::Same | NameLikeness::Sounds);
-    let slips = one.iter().any(|number| two.iter().any(|other| differs_by_a_slip(*number, *other)));
+    let slips = one
+        .iter()
+        .any(|number| two.iter().any(|other| differs_by_a_slip(*number, *other)));
     match (slips, same_name) {
         // Colleagues have numbers in a row; the same name with such numbers mistyped one.
         (true, true) => Evidence::new(Finding::Near, 0.0, -1.0),
-        (true, false) => Evidence { finding: Finding::Near, ..Evidence::new(Finding::Other, 0.0, -5.0) },
+        (true, false) => Evidence {
+            finding: Finding::Near,
+            ..Evidence::new(Finding::Other, 0.0, -5.0)
+        },
         (false, true) => Evidence::new(Finding::Other, 0.0, -5.0),
         (false, false) => Evidence::new(Finding::Other, 0.0, -6.0),
     }
@@ -43,7 +48,9 @@ pub(super) fn line(left: &Record, right: &Record, frequencies: &Frequencies) -> 
     let Some((line, other)) = same.first() else {
         return Evidence::new(Finding::Other, -1.0, -0.3);
     };
-    let companies = frequencies.companies_at_line(line.number).max(frequencies.companies_at_line(other.number));
+    let companies = frequencies
+        .companies_at_line(line.number)
+        .max(frequencies.companies_at_line(other.number));
     let company_bits = (6.0 - 2.0 * real(companies).log2()).max(0.0);
     match (line.extension, other.extension) {
         (Some(one), Some(two)) if one == two => Evidence::new(Finding::Same, company_bits, 4.0),

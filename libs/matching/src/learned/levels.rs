@@ -7,7 +7,7 @@ use crate::evidence::Finding;
 use crate::person::NameLikeness;
 use crate::phone::differs_by_a_slip;
 use crate::record::{FIELDS, Field, Record};
-use crate::similarity::{distance, jaro_winkler};
+use crate::similarity::{is_hopeless, is_slip, jaro_winkler};
 
 /// How many steps there are.
 pub(super) const LEVELS: usize = 5;
@@ -47,19 +47,40 @@ pub(super) fn pattern(left: &Record, right: &Record) -> Pattern {
 /// Returns what is counted of a field; empty where it says nothing.
 pub(super) fn value(record: &Record, field: Field) -> String {
     match field {
-        Field::Company => record.company.as_ref().map(|company| company.spelled.clone()).unwrap_or_default(),
+        Field::Company => record
+            .company
+            .as_ref()
+            .map(|company| company.spelled.clone())
+            .unwrap_or_default(),
         Field::Contact => {
             let mut words = record.person.words.clone();
             words.sort_unstable();
-            if words.is_empty() { record.person.letters() } else { words.concat() }
+            if words.is_empty() {
+                record.person.letters()
+            } else {
+                words.concat()
+            }
         }
         Field::Mobile => record.phones.mobiles.first().map(u64::to_string).unwrap_or_default(),
-        Field::Phone => record.phones.lines.first().map(|line| line.number.to_string()).unwrap_or_default(),
-        Field::Email => record.mailbox.as_ref().map(|mailbox| mailbox.address.clone()).unwrap_or_default(),
+        Field::Phone => record
+            .phones
+            .lines
+            .first()
+            .map(|line| line.number.to_string())
+            .unwrap_or_default(),
+        Field::Email => record
+            .mailbox
+            .as_ref()
+            .map(|mailbox| mailbox.address.clone())
+            .unwrap_or_default(),
         Field::Address => {
             let address = record.address.as_ref();
             let words = address.map(|address| address.words().concat()).unwrap_or_default();
-            if words.is_empty() { address.and_then(crate::address::Address::key).unwrap_or_default() } else { words }
+            if words.is_empty() {
+                address.and_then(crate::address::Address::key).unwrap_or_default()
+            } else {
+                words
+            }
         }
         Field::City => record.city.clone(),
         Field::Postcode => record.postcode.clone(),
@@ -96,7 +117,7 @@ fn level(left: &Record, right: &Record, field: Field) -> u8 {
         }
         Field::Email => match (&left.mailbox, &right.mailbox) {
             (Some(one), Some(two)) if one.address == two.address => SAME,
-            (Some(one), Some(two)) if distance(&one.address, &two.address) == 1 => NEAR,
+            (Some(one), Some(two)) if is_slip(&one.address, &two.address) => NEAR,
             (Some(one), Some(two)) if one.local() == two.local() => SHORT,
             (Some(one), Some(two)) if !one.is_free && one.domain() == two.domain() => ALIKE,
             (Some(_), Some(_)) => OTHER,
@@ -137,7 +158,9 @@ fn numbers(left: &[u64], right: &[u64]) -> u8 {
     if left.iter().any(|number| right.contains(number)) {
         return SAME;
     }
-    let slips = left.iter().any(|number| right.iter().any(|other| differs_by_a_slip(*number, *other)));
+    let slips = left
+        .iter()
+        .any(|number| right.iter().any(|other| differs_by_a_slip(*number, *other)));
     if slips { NEAR } else { OTHER }
 }
 
@@ -149,7 +172,11 @@ fn text(left: &str, right: &str) -> u8 {
         return SAME;
     }
     let digits = left.bytes().any(|byte| byte.is_ascii_digit());
-    let is_near = if digits { distance(left, right) == 1 } else { jaro_winkler(left, right) >= 0.9 };
+    let is_near = if digits {
+        is_slip(left, right)
+    } else {
+        !is_hopeless(left, right) && jaro_winkler(left, right) >= 0.9
+    };
     if is_near {
         NEAR
     } else if left.contains(right) || right.contains(left) {

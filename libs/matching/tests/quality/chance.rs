@@ -30,7 +30,9 @@ impl Chance {
     }
 
     pub(crate) fn digits(&mut self, count: usize) -> String {
-        (0..count).map(|_| char::from(b'0' + u8::try_from(self.below(10)).unwrap())).collect()
+        (0..count)
+            .map(|_| char::from(b'0' + u8::try_from(self.below(10)).unwrap()))
+            .collect()
     }
 
     /// Leaves out, doubles, changes or swaps one sign.

@@ -12,16 +12,36 @@ const BRANDS: &str = "安邦昌诚达鼎发丰富格冠光贵海瀚豪浩恒弘�
                       庆荣瑞润森尚神升胜盛世顺思泰腾天通威伟文祥欣新信星兴雄旭雅亚阳耀益银永优友宇裕元远悦云泽展正志智中众卓";
 /// Some are in the tables, some are not.
 const TRADES: [&str; 16] = [
-    "精密机械", "电子科技", "医疗器械", "木门", "涂装", "暖通设备", "生物医药", "供应链管理", "钣金", "净水", "信息技术", "食品", "喷码设备",
-    "国际物流", "新材料", "律师事务所",
+    "精密机械",
+    "电子科技",
+    "医疗器械",
+    "木门",
+    "涂装",
+    "暖通设备",
+    "生物医药",
+    "供应链管理",
+    "钣金",
+    "净水",
+    "信息技术",
+    "食品",
+    "喷码设备",
+    "国际物流",
+    "新材料",
+    "律师事务所",
 ];
 const CITIES: [(&str, &str, &str); 8] = [
-    ("苏州", "江苏", "0512"), ("宁波", "浙江", "0574"), ("佛山", "广东", "0757"), ("成都", "四川", "028"), ("西安", "陕西", "029"),
-    ("长沙", "湖南", "0731"), ("合肥", "安徽", "0551"), ("青岛", "山东", "0532"),
+    ("苏州", "江苏", "0512"),
+    ("宁波", "浙江", "0574"),
+    ("佛山", "广东", "0757"),
+    ("成都", "四川", "028"),
+    ("西安", "陕西", "029"),
+    ("长沙", "湖南", "0731"),
+    ("合肥", "安徽", "0551"),
+    ("青岛", "山东", "0532"),
 ];
 const SURNAMES: [&str; 24] = [
-    "王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴", "徐", "孙", "胡", "朱", "高", "林", "何", "郭", "马", "罗", "欧阳", "曾", "单",
-    "吕",
+    "王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴", "徐", "孙", "胡", "朱", "高", "林", "何", "郭", "马",
+    "罗", "欧阳", "曾", "单", "吕",
 ];
 const GIVEN: &str = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰红建国文辉力玲斌浩宇欣怡雨涵子轩晨思远嘉";
 
@@ -43,7 +63,9 @@ struct Firm {
 
 fn firm(chance: &mut Chance, number: usize) -> Firm {
     let chars: Vec<char> = BRANDS.chars().filter(|char| !char.is_whitespace()).collect();
-    let brand: String = (0..2 + chance.below(2)).map(|_| chars[chance.below(chars.len())]).collect();
+    let brand: String = (0..2 + chance.below(2))
+        .map(|_| chars[chance.below(chars.len())])
+        .collect();
     let city = chance.below(CITIES.len());
     Firm {
         domain: format!("{}{number}.com", spell(&brand)),
@@ -51,14 +73,20 @@ fn firm(chance: &mut Chance, number: usize) -> Firm {
         trade: chance.pick(&TRADES),
         city,
         line: format!("{}8{}", CITIES[city].2, chance.digits(7)),
-        street: format!("{}路{}号", ["人民", "建设", "滨江", "创业", "长江"][chance.below(5)], 1 + chance.below(900)),
+        street: format!(
+            "{}路{}号",
+            ["人民", "建设", "滨江", "创业", "长江"][chance.below(5)],
+            1 + chance.below(900)
+        ),
     }
 }
 
 fn contact(chance: &mut Chance, firm: &Firm) -> Contact {
     let chars: Vec<char> = GIVEN.chars().collect();
     let surname = chance.pick_common(&SURNAMES);
-    let given: String = (0..1 + usize::from(chance.percent(75))).map(|_| chars[chance.below(chars.len())]).collect();
+    let given: String = (0..1 + usize::from(chance.percent(75)))
+        .map(|_| chars[chance.below(chars.len())])
+        .collect();
     let local = if chance.percent(50) {
         format!("{}.{}", spell(&given), spell(surname))
     } else {
@@ -67,7 +95,11 @@ fn contact(chance: &mut Chance, firm: &Firm) -> Contact {
     };
     Contact {
         surname,
-        mobile: format!("1{}{}", ["38", "59", "77", "86", "99"][chance.below(5)], chance.digits(8)),
+        mobile: format!(
+            "1{}{}",
+            ["38", "59", "77", "86", "99"][chance.below(5)],
+            chance.digits(8)
+        ),
         email: format!("{local}@{}", firm.domain),
         given,
     }
@@ -85,7 +117,13 @@ fn traditional(text: &str) -> String {
 }
 
 fn wide(text: &str) -> String {
-    let widen = |char: char| if char.is_ascii_graphic() { char::from_u32(char as u32 + 0xfee0).unwrap() } else { char };
+    let widen = |char: char| {
+        if char.is_ascii_graphic() {
+            char::from_u32(char as u32 + 0xfee0).unwrap()
+        } else {
+            char
+        }
+    };
     text.chars().map(widen).collect()
 }
 
@@ -119,7 +157,12 @@ fn lead(firm: &Firm, contact: &Contact, chance: &mut Chance) -> Record {
     };
     let mobile = match chance.below(6) {
         0 => String::new(),
-        1 => format!("+86 {} {} {}", &contact.mobile[..3], &contact.mobile[3..7], &contact.mobile[7..]),
+        1 => format!(
+            "+86 {} {} {}",
+            &contact.mobile[..3],
+            &contact.mobile[3..7],
+            &contact.mobile[7..]
+        ),
         2 => wide(&contact.mobile),
         3 => format!("0086-{}", contact.mobile),
         _ => contact.mobile.clone(),
@@ -129,12 +172,26 @@ fn lead(firm: &Firm, contact: &Contact, chance: &mut Chance) -> Record {
         .with(Field::Contact, &typed)
         .with(Field::Mobile, &mobile);
     if chance.percent(60) {
-        values.add(Field::Email, &if chance.percent(20) { contact.email.to_uppercase() } else { contact.email.clone() });
+        values.add(
+            Field::Email,
+            &if chance.percent(20) {
+                contact.email.to_uppercase()
+            } else {
+                contact.email.clone()
+            },
+        );
     }
     if chance.percent(50) {
         let line = &firm.line;
         let area = line.len() - 8;
-        values.add(Field::Phone, &[line.clone(), format!("({}){}", &line[..area], &line[area..]), format!("{line}转80{}", chance.below(99))][chance.below(3)]);
+        values.add(
+            Field::Phone,
+            &[
+                line.clone(),
+                format!("({}){}", &line[..area], &line[area..]),
+                format!("{line}转80{}", chance.below(99)),
+            ][chance.below(3)],
+        );
     }
     if chance.percent(50) {
         values.add(Field::City, CITIES[firm.city].0);
@@ -179,8 +236,15 @@ fn leads_that_no_rule_was_written_for_are_found() {
         }
         let found = find(&records, Model::Leads, &Weights::default(), |_| {});
         let figures = Figures::of_pairs(&found.clusters, &truth);
-        println!("seed {seed}: {figures:?}, {} leads, {} compared", records.len(), found.compared);
-        assert!(figures.precision >= 0.99 && figures.recall >= 0.93, "{seed}: {figures:?}");
+        println!(
+            "seed {seed}: {figures:?}, {} leads, {} compared",
+            records.len(),
+            found.compared
+        );
+        assert!(
+            figures.precision >= 0.99 && figures.recall >= 0.93,
+            "{seed}: {figures:?}"
+        );
     }
 }
 

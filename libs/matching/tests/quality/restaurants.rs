@@ -6,22 +6,104 @@ use crate::chance::Chance;
 use crate::figures::Figures;
 
 const FIRST: [&str; 40] = [
-    "golden", "arnie", "campanile", "chinois", "citrus", "fenix", "granita", "locanda", "matsuhisa", "spago", "valentino", "yujean",
-    "aureole", "carmine", "dawat", "felidia", "gramercy", "jojo", "lespinasse", "manhattan", "nobu", "oceana", "palm", "rosa",
-    "shun", "tavern", "union", "vong", "abruzzi", "bertolini", "bistro", "brasserie", "coyote", "dante", "hedgerose", "kathleen",
-    "mary", "morton", "ruth", "toulouse",
+    "golden",
+    "arnie",
+    "campanile",
+    "chinois",
+    "citrus",
+    "fenix",
+    "granita",
+    "locanda",
+    "matsuhisa",
+    "spago",
+    "valentino",
+    "yujean",
+    "aureole",
+    "carmine",
+    "dawat",
+    "felidia",
+    "gramercy",
+    "jojo",
+    "lespinasse",
+    "manhattan",
+    "nobu",
+    "oceana",
+    "palm",
+    "rosa",
+    "shun",
+    "tavern",
+    "union",
+    "vong",
+    "abruzzi",
+    "bertolini",
+    "bistro",
+    "brasserie",
+    "coyote",
+    "dante",
+    "hedgerose",
+    "kathleen",
+    "mary",
+    "morton",
+    "ruth",
+    "toulouse",
 ];
 const SECOND: [&str; 24] = [
-    "grill", "cafe", "bistro", "garden", "house", "steakhouse", "kitchen", "on main", "delicatessen", "oyster bar", "trattoria",
-    "on the alley", "mortons", "room", "corner", "pizzeria", "palace", "seafood", "noodles", "chophouse", "bakery", "diner", "club",
+    "grill",
+    "cafe",
+    "bistro",
+    "garden",
+    "house",
+    "steakhouse",
+    "kitchen",
+    "on main",
+    "delicatessen",
+    "oyster bar",
+    "trattoria",
+    "on the alley",
+    "mortons",
+    "room",
+    "corner",
+    "pizzeria",
+    "palace",
+    "seafood",
+    "noodles",
+    "chophouse",
+    "bakery",
+    "diner",
+    "club",
     "west",
 ];
 const STREETS: [&str; 30] = [
-    "la cienega blvd.", "ventura blvd.", "main street", "melrose avenue", "sunset boulevard", "wilshire blvd.", "peachtree road",
-    "piedmont avenue", "broadway", "lexington avenue", "west 44th street", "east 58th street", "las vegas blvd. s.", "hayes street",
-    "columbus avenue", "folsom street", "grant avenue", "spring street", "mulberry street", "canyon drive", "ocean avenue",
-    "pico blvd.", "third street", "fairfax avenue", "robertson blvd.", "highland avenue", "roswell road", "pharr road",
-    "washington square", "bleecker street",
+    "la cienega blvd.",
+    "ventura blvd.",
+    "main street",
+    "melrose avenue",
+    "sunset boulevard",
+    "wilshire blvd.",
+    "peachtree road",
+    "piedmont avenue",
+    "broadway",
+    "lexington avenue",
+    "west 44th street",
+    "east 58th street",
+    "las vegas blvd. s.",
+    "hayes street",
+    "columbus avenue",
+    "folsom street",
+    "grant avenue",
+    "spring street",
+    "mulberry street",
+    "canyon drive",
+    "ocean avenue",
+    "pico blvd.",
+    "third street",
+    "fairfax avenue",
+    "robertson blvd.",
+    "highland avenue",
+    "roswell road",
+    "pharr road",
+    "washington square",
+    "bleecker street",
 ];
 const CITIES: [(&str, &str); 6] = [
     ("los angeles", "hollywood"),
@@ -43,7 +125,12 @@ struct House {
 impl House {
     fn in_first_guide(&self) -> Record {
         let phone = format!("{}/{}-{}", &self.phone[..3], &self.phone[3..6], &self.phone[6..]);
-        restaurant(&self.name, &format!("{} {}", self.number, self.street), CITIES[self.city].0, &phone)
+        restaurant(
+            &self.name,
+            &format!("{} {}", self.number, self.street),
+            CITIES[self.city].0,
+            &phone,
+        )
     }
 
     /// Returns the house as the other guide has it.
@@ -52,18 +139,39 @@ impl House {
         match chance.below(6) {
             0 => name = format!("the {name}"),
             1 => name = format!("{name} restaurant"),
-            2 => name = name.replace("delicatessen", "deli").replace("steakhouse", "steak house"),
+            2 => {
+                name = name
+                    .replace("delicatessen", "deli")
+                    .replace("steakhouse", "steak house")
+            }
             3 => name = chance.mistype(&name),
             _ => {}
         }
-        let mut street = self.street.replace("boulevard", "blvd").replace("blvd.", "blv.").replace("avenue", "ave.").replace("street", "st.");
+        let mut street = self
+            .street
+            .replace("boulevard", "blvd")
+            .replace("blvd.", "blv.")
+            .replace("avenue", "ave.")
+            .replace("street", "st.");
         if chance.percent(30) {
             street.push_str(" near 3rd");
         }
-        let number = if chance.percent(6) { self.number + 2 } else { self.number };
-        let phone = if chance.percent(12) { chance.digits(10) } else { self.phone.clone() };
+        let number = if chance.percent(6) {
+            self.number + 2
+        } else {
+            self.number
+        };
+        let phone = if chance.percent(12) {
+            chance.digits(10)
+        } else {
+            self.phone.clone()
+        };
         let phone = format!("{}-{}-{}", &phone[..3], &phone[3..6], &phone[6..]);
-        let city = if chance.percent(30) { CITIES[self.city].1 } else { CITIES[self.city].0 };
+        let city = if chance.percent(30) {
+            CITIES[self.city].1
+        } else {
+            CITIES[self.city].0
+        };
         restaurant(&name, &format!("{number} {street}"), city, &phone)
     }
 }
@@ -94,7 +202,11 @@ fn restaurants_of_two_guides_are_found_without_labels() {
                 number: 1 + chance.below(9_000),
                 street: chance.pick(&STREETS),
                 city: chance.below(CITIES.len()),
-                phone: format!("{}{}", ["310", "212", "404", "415", "702"][chance.below(5)], chance.digits(7)),
+                phone: format!(
+                    "{}{}",
+                    ["310", "212", "404", "415", "702"][chance.below(5)],
+                    chance.digits(7)
+                ),
             };
             records.push(house.in_first_guide());
             truth.push(id);
@@ -106,12 +218,11 @@ fn restaurants_of_two_guides_are_found_without_labels() {
         let model = Model::suited(&[Field::Company, Field::Address, Field::City, Field::Phone]);
         let found = find(&records, model, &Weights::default(), |_| {});
         let figures = Figures::of_pairs(&found.clusters, &truth);
-        for left in 0..records.len() { for right in left+1..records.len() { if truth[left]==truth[right] && found.clusters[left]!=found.clusters[right] {
-            let c = found.explain(&records[left], &records[right]);
-            println!("missed {:.3} {:?} {:?} | {:?} {:?}", c.score, records[left].company.as_ref().unwrap().words, records[right].company.as_ref().unwrap().words, records[left].address.as_ref().unwrap().words(), records[right].address.as_ref().unwrap().words());
-            for f in [Field::Company, Field::Address, Field::City, Field::Phone] { let e=c.field(f); print!("   {} {:?} {:.1}", f.name(), e.finding, e.bits()); } println!();
-        }}}
-        println!("seed {seed}: {figures:?}, {} records, {} compared", records.len(), found.compared);
+        println!(
+            "seed {seed}: {figures:?}, {} records, {} compared",
+            records.len(),
+            found.compared
+        );
         assert!(figures.f1 >= 0.95, "{seed}: {figures:?}");
     }
 }

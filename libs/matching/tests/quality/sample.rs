@@ -8,7 +8,9 @@ use reflex_matching::{Field, Model, Record, Values, Weights, find};
 use crate::figures::Figures;
 
 fn rows(file: &str) -> Vec<BTreeMap<String, String>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/leads").join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/data/leads")
+        .join(file);
     let mut reader = csv::Reader::from_path(&path).unwrap();
     reader.deserialize().map(Result::unwrap).collect()
 }
@@ -33,8 +35,15 @@ fn duplicates_of_the_sample_are_found() {
         Record::read(&values)
     };
     let records: Vec<Record> = leads.iter().map(read).collect();
-    let truth: Vec<String> = rows("leads_truth.csv").iter().map(|row| row["cluster"].clone()).collect();
-    let place: BTreeMap<&str, usize> = leads.iter().enumerate().map(|(at, row)| (row["lead_id"].as_str(), at)).collect();
+    let truth: Vec<String> = rows("leads_truth.csv")
+        .iter()
+        .map(|row| row["cluster"].clone())
+        .collect();
+    let place: BTreeMap<&str, usize> = leads
+        .iter()
+        .enumerate()
+        .map(|(at, row)| (row["lead_id"].as_str(), at))
+        .collect();
 
     let found = find(&records, Model::Leads, &Weights::default(), |_| {});
     let pairs = Figures::of_pairs(&found.clusters, &truth);
@@ -50,7 +59,10 @@ fn duplicates_of_the_sample_are_found() {
     for (kind, (merged, all)) in &kinds {
         println!("{kind}: {merged} of {all} merged");
     }
-    assert!(pairs.precision >= 0.995 && pairs.recall >= 0.95 && pairs.f1 >= 0.97, "{pairs:?}");
+    assert!(
+        pairs.precision >= 0.995 && pairs.recall >= 0.95 && pairs.f1 >= 0.97,
+        "{pairs:?}"
+    );
     assert!(clusters.f1 >= 0.95, "{clusters:?}");
     for (kind, (merged, all)) in kinds {
         assert!(merged * 100 <= all, "{kind}: {merged} of {all}");

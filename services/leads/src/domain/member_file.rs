@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use super::directory::Directory;
 use super::ids::MemberId;
 use super::member::{Member, RawMember, Role};
-use reflex_table::{Dialect, Record, Table, heading_key};
 use super::violation::{Violation, Violations};
+use reflex_table::{Dialect, Record, Table, heading_key};
 
 /// Largest file, in bytes.
 pub const MAX_BYTES: usize = 2 * 1024 * 1024;

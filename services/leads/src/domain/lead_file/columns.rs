@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::Settings;
 use crate::domain::new_lead::MAX_ATTRIBUTE_NAME_CHARACTERS;
-use reflex_table::{Record, heading_key};
 use crate::domain::violation::{Violation, Violations};
+use reflex_table::{Record, heading_key};
 
 /// A column.
 #[derive(Debug, Clone, PartialEq, Eq)]

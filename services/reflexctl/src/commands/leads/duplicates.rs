@@ -98,7 +98,10 @@ struct Summary {
 impl Duplicates {
     pub(super) fn run(&self, output: &Output) -> anyhow::Result<()> {
         let weights = self.weights()?;
-        let dialect = Dialect { encoding: self.encoding()?, delimiter: None };
+        let dialect = Dialect {
+            encoding: self.encoding()?,
+            delimiter: None,
+        };
         let rows = Rows::read(&self.input, dialect, &self.map).with_context(|| self.input.display().to_string())?;
         let model = match self.model {
             ModelChoice::Auto => Model::suited(&rows.fields),
@@ -107,12 +110,19 @@ impl Duplicates {
         };
         let style = ProgressStyle::with_template("{bar:30} {percent}% compared, {eta} left");
         let progress = ProgressBar::new(1_000).with_style(style.expect("the template is a literal"));
-        let found = find(&rows.records, model, &weights, |share| progress.set_position(thousandths(share)));
+        let found = find(&rows.records, model, &weights, |share| {
+            progress.set_position(thousandths(share));
+        });
         progress.finish_and_clear();
         let summary = self.write(&rows, &found, weights.threshold)?;
-        output.object(&self.json(&rows, &found, &summary, model, weights.threshold), || {
-            render(&rows, &found, &summary, model)
-        })?;
+        let told = Told {
+            rows: &rows,
+            found: &found,
+            summary: &summary,
+            model,
+            threshold: weights.threshold,
+        };
+        output.object(&told.json(), || told.render())?;
         Ok(())
     }
 
@@ -120,7 +130,8 @@ impl Duplicates {
         let mut weights = match &self.weights {
             None => Weights::default(),
             Some(file) => {
-                let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+                let text =
+                    std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
                 serde_norway::from_str(&text).with_context(|| format!("{} are no weights", file.display()))?
             }
         };
@@ -138,48 +149,46 @@ impl Duplicates {
             return Ok(None);
         }
         let found = Encoding::find(&self.encoding);
-        anyhow::ensure!(found.is_some(), "{:?} is no encoding; utf-8, gbk and utf-16le are some", self.encoding);
+        anyhow::ensure!(
+            found.is_some(),
+            "{:?} is no encoding; utf-8, gbk and utf-16le are some",
+            self.encoding
+        );
         Ok(found)
     }
 
     fn write(&self, rows: &Rows, found: &Found, threshold: f64) -> anyhow::Result<Summary> {
         let mut pairs = write::Pairs::create(self.pairs.as_deref(), &rows.fields, self.lang)?;
-        let mut summary = Summary { suspected: 0, duplicate: 0, sizes: found.sizes() };
+        let mut summary = Summary {
+            suspected: 0,
+            duplicate: 0,
+            sizes: found.sizes(),
+        };
         summary.sizes.remove(&1);
         for pair in &found.pairs {
             let (left, right): (&Record, &Record) = (&rows.records[pair.left], &rows.records[pair.right]);
             let comparison = found.explain(left, right);
-            let verdict = reflex_matching::Comparison { score: pair.score, ..comparison }.verdict(threshold);
+            let verdict = reflex_matching::Comparison {
+                score: pair.score,
+                ..comparison
+            }
+            .verdict(threshold);
             match verdict {
                 Verdict::Duplicate => summary.duplicate += 1,
                 _ => summary.suspected += 1,
             }
-            pairs.add([&rows.ids[pair.left], &rows.ids[pair.right]], pair.score, verdict, &comparison)?;
+            pairs.add(
+                [&rows.ids[pair.left], &rows.ids[pair.right]],
+                pair.score,
+                verdict,
+                &comparison,
+            )?;
         }
         pairs.finish()?;
         if let Some(file) = &self.clusters {
             write::clusters(file, rows, &found.clusters)?;
         }
         Ok(summary)
-    }
-
-    fn json(&self, rows: &Rows, found: &Found, summary: &Summary, model: Model, threshold: f64) -> serde_json::Value {
-        let fields: Vec<&str> = rows.fields.iter().map(|field| Field::name(*field)).collect();
-        let sizes: BTreeMap<String, usize> = summary.sizes.iter().map(|(size, count)| (size.to_string(), *count)).collect();
-        json!({
-            "rows": rows.records.len(),
-            "model": model.name(),
-            "fields": fields,
-            "threshold": threshold,
-            "compared": found.compared,
-            "pairs": {"suspected": summary.suspected, "duplicate": summary.duplicate},
-            "clusters": {
-                "count": summary.clusters(),
-                "rows": summary.rows(),
-                "surplus": summary.rows() - summary.clusters(),
-                "sizes": sizes,
-            },
-        })
     }
 }
 
@@ -193,22 +202,66 @@ impl Summary {
     }
 }
 
-fn render(rows: &Rows, found: &Found, summary: &Summary, model: Model) -> String {
-    let fields: Vec<&str> = rows.fields.iter().map(|field| Field::name(*field)).collect();
-    let count = rows.records.len().to_string();
-    let mut table = Table::new(["rows", &count]);
-    table.row(["compared as".to_owned(), format!("{} by {}", model.name(), fields.join(", "))]);
-    table.row(["pairs compared".to_owned(), found.compared.to_string()]);
-    table.row(["duplicate pairs".to_owned(), summary.duplicate.to_string()]);
-    table.row(["suspected pairs".to_owned(), summary.suspected.to_string()]);
-    let clusters = format!("{} of {} rows, {} of them surplus", summary.clusters(), summary.rows(), summary.rows() - summary.clusters());
-    table.row(["clusters".to_owned(), clusters]);
-    table.render(0)
+/// All that the end tells.
+struct Told<'a> {
+    rows: &'a Rows,
+    found: &'a Found,
+    summary: &'a Summary,
+    model: Model,
+    threshold: f64,
+}
+
+impl Told<'_> {
+    fn json(&self) -> serde_json::Value {
+        let summary = self.summary;
+        let sizes: BTreeMap<String, usize> = summary
+            .sizes
+            .iter()
+            .map(|(size, count)| (size.to_string(), *count))
+            .collect();
+        json!({
+            "rows": self.rows.records.len(),
+            "model": self.model.name(),
+            "fields": self.fields(),
+            "threshold": self.threshold,
+            "compared": self.found.compared,
+            "pairs": {"suspected": summary.suspected, "duplicate": summary.duplicate},
+            "clusters": {
+                "count": summary.clusters(),
+                "rows": summary.rows(),
+                "surplus": summary.rows() - summary.clusters(),
+                "sizes": sizes,
+            },
+        })
+    }
+
+    fn render(&self) -> String {
+        let summary = self.summary;
+        let count = self.rows.records.len().to_string();
+        let mut table = Table::new(["rows", &count]);
+        let fields = self.fields().join(", ");
+        table.row(["compared as".to_owned(), format!("{} by {fields}", self.model.name())]);
+        table.row(["pairs compared".to_owned(), self.found.compared.to_string()]);
+        table.row(["duplicate pairs".to_owned(), summary.duplicate.to_string()]);
+        table.row(["suspected pairs".to_owned(), summary.suspected.to_string()]);
+        let (clusters, rows) = (summary.clusters(), summary.rows());
+        let told = format!("{clusters} of {rows} rows, {} of them surplus", rows - clusters);
+        table.row(["clusters".to_owned(), told]);
+        table.render(0)
+    }
+
+    fn fields(&self) -> Vec<&'static str> {
+        self.rows.fields.iter().map(|field| field.name()).collect()
+    }
 }
 
 fn thousandths(share: f64) -> u64 {
     // The share is between 0 and 1.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 1000")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and 1000"
+    )]
     let position = (share.clamp(0.0, 1.0) * 1_000.0) as u64;
     position
 }

@@ -24,22 +24,63 @@ pub(crate) struct Mapping {
 /// Headings under which fields are known without a mapping, as `heading_key` writes them.
 const USUAL: [(Role, &[&str]); 12] = [
     (Role::Id, &["id", "lead_id", "external_id", "编号", "线索编号", "序号"]),
-    (Role::Field(Field::Company), &["company", "company_name", "公司", "公司名称", "单位", "单位名称", "客户名称", "企业名称"]),
-    (Role::Field(Field::Contact), &["contact", "contact_name", "name", "联系人", "姓名", "联系人姓名"]),
-    (Role::Field(Field::Mobile), &["mobile", "cell", "手机", "手机号", "手机号码", "移动电话"]),
-    (Role::Field(Field::Phone), &["phone", "tel", "telephone", "电话", "联系电话", "座机", "固定电话"]),
-    (Role::Field(Field::Email), &["email", "e_mail", "mail", "邮箱", "电子邮箱", "邮件"]),
-    (Role::Field(Field::Address), &["address", "addr", "street", "地址", "详细地址", "联系地址"]),
+    (
+        Role::Field(Field::Company),
+        &[
+            "company",
+            "company_name",
+            "公司",
+            "公司名称",
+            "单位",
+            "单位名称",
+            "客户名称",
+            "企业名称",
+        ],
+    ),
+    (
+        Role::Field(Field::Contact),
+        &["contact", "contact_name", "name", "联系人", "姓名", "联系人姓名"],
+    ),
+    (
+        Role::Field(Field::Mobile),
+        &["mobile", "cell", "手机", "手机号", "手机号码", "移动电话"],
+    ),
+    (
+        Role::Field(Field::Phone),
+        &["phone", "tel", "telephone", "电话", "联系电话", "座机", "固定电话"],
+    ),
+    (
+        Role::Field(Field::Email),
+        &["email", "e_mail", "mail", "邮箱", "电子邮箱", "邮件"],
+    ),
+    (
+        Role::Field(Field::Address),
+        &["address", "addr", "street", "地址", "详细地址", "联系地址"],
+    ),
     (Role::Field(Field::City), &["city", "suburb", "城市", "所在城市"]),
-    (Role::Field(Field::Postcode), &["postcode", "zip", "zip_code", "postal_code", "邮编", "邮政编码"]),
-    (Role::Field(Field::BirthDate), &["birth_date", "birthday", "date_of_birth", "dob", "生日", "出生日期"]),
-    (Role::Field(Field::Code), &["code", "credit_code", "统一社会信用代码", "信用代码", "税号"]),
-    (Role::Time, &["time", "created_at", "create_time", "时间", "创建时间", "提交时间"]),
+    (
+        Role::Field(Field::Postcode),
+        &["postcode", "zip", "zip_code", "postal_code", "邮编", "邮政编码"],
+    ),
+    (
+        Role::Field(Field::BirthDate),
+        &["birth_date", "birthday", "date_of_birth", "dob", "生日", "出生日期"],
+    ),
+    (
+        Role::Field(Field::Code),
+        &["code", "credit_code", "统一社会信用代码", "信用代码", "税号"],
+    ),
+    (
+        Role::Time,
+        &["time", "created_at", "create_time", "时间", "创建时间", "提交时间"],
+    ),
 ];
 
 /// Reads FIELD=COLUMN.
 pub(super) fn parse_mapping(text: &str) -> Result<Mapping, String> {
-    let (field, column) = text.split_once('=').ok_or("write FIELD=COLUMN, such as company=公司名称")?;
+    let (field, column) = text
+        .split_once('=')
+        .ok_or("write FIELD=COLUMN, such as company=公司名称")?;
     let name = field.trim().to_lowercase().replace([' ', '-'], "_");
     let role = match name.as_str() {
         "id" => Some(Role::Id),
@@ -56,7 +97,10 @@ pub(super) fn parse_mapping(text: &str) -> Result<Mapping, String> {
     if column.is_empty() {
         return Err(format!("no column is given for {field}"));
     }
-    Ok(Mapping { role, column: column.to_owned() })
+    Ok(Mapping {
+        role,
+        column: column.to_owned(),
+    })
 }
 
 /// Returns what each column of a header holds, in the order in which values are joined.
@@ -65,7 +109,9 @@ pub(super) fn assign(header: &[String], mappings: &[Mapping]) -> anyhow::Result<
     if mappings.is_empty() {
         for (role, usual) in USUAL {
             // Of several that would do, the first name of the list.
-            let known = usual.iter().find_map(|name| header.iter().position(|heading| heading_key(heading) == *name));
+            let known = usual
+                .iter()
+                .find_map(|name| header.iter().position(|heading| heading_key(heading) == *name));
             columns.extend(known.map(|column| (role, column)));
         }
     }
@@ -97,7 +143,11 @@ pub(super) fn assign(header: &[String], mappings: &[Mapping]) -> anyhow::Result<
 
 fn find(header: &[String], column: &str) -> Option<usize> {
     let exact = header.iter().position(|heading| heading.trim() == column);
-    exact.or_else(|| header.iter().position(|heading| heading_key(heading) == heading_key(column)))
+    exact.or_else(|| {
+        header
+            .iter()
+            .position(|heading| heading_key(heading) == heading_key(column))
+    })
 }
 
 fn listed(header: &[String]) -> String {

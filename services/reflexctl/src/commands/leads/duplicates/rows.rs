@@ -36,7 +36,13 @@ struct Row {
 impl Rows {
     pub(super) fn read(path: &Path, dialect: Dialect, mappings: &[Mapping]) -> anyhow::Result<Self> {
         let mut file = File::open(path).context("the file cannot be read")?;
-        let mut reader = Reader { table: Table::new(dialect), columns: Vec::new(), mappings, rows: Vec::new(), lines: HashMap::new() };
+        let mut reader = Reader {
+            table: Table::new(dialect),
+            columns: Vec::new(),
+            mappings,
+            rows: Vec::new(),
+            lines: HashMap::new(),
+        };
         let mut piece = vec![0; PIECE_BYTES];
         loop {
             let count = file.read(&mut piece).context("the file cannot be read")?;
@@ -95,7 +101,11 @@ impl Reader<'_> {
             if let Some(first) = self.lines.insert(id.clone(), line) {
                 anyhow::bail!("line {line}: the id {id:?} is on line {first} already");
             }
-            self.rows.push(Row { id, time, record: Record::read(&values) });
+            self.rows.push(Row {
+                id,
+                time,
+                record: Record::read(&values),
+            });
         }
         Ok(())
     }
@@ -113,7 +123,12 @@ impl Reader<'_> {
         let mut rows: Vec<(usize, Row)> = self.rows.into_iter().enumerate().collect();
         // Rows without a time come last, in the order of the file.
         rows.sort_by_key(|(_, row)| (row.time.is_none(), row.time));
-        let mut read = Rows { ids: Vec::new(), records: Vec::new(), order: Vec::new(), fields };
+        let mut read = Rows {
+            ids: Vec::new(),
+            records: Vec::new(),
+            order: Vec::new(),
+            fields,
+        };
         for (place, row) in rows {
             read.ids.push(row.id);
             read.records.push(row.record);
@@ -126,6 +141,12 @@ impl Reader<'_> {
 /// Reads an instant; where it names no zone, that of UTC, as only the order matters.
 fn instant(text: &str) -> Option<Timestamp> {
     let text = text.replace('/', "-");
-    let civil = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    let civil = || {
+        text.parse::<DateTime>()
+            .ok()?
+            .to_zoned(TimeZone::UTC)
+            .ok()
+            .map(|zoned| zoned.timestamp())
+    };
     text.parse().ok().or_else(civil)
 }

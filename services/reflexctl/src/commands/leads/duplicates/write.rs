@@ -18,17 +18,32 @@ pub(super) struct Pairs<'a> {
 
 impl<'a> Pairs<'a> {
     pub(super) fn create(path: Option<&Path>, fields: &'a [Field], lang: Language) -> anyhow::Result<Self> {
-        let mut pairs = Self { file: None, fields, lang };
+        let mut pairs = Self {
+            file: None,
+            fields,
+            lang,
+        };
         if let Some(path) = path {
             let mut writer = create(path)?;
             let names = fields.iter().map(|field| field.name());
-            writer.write_record(["id_a", "id_b", "score", "verdict"].into_iter().chain(names).chain(["why"]))?;
+            writer.write_record(
+                ["id_a", "id_b", "score", "verdict"]
+                    .into_iter()
+                    .chain(names)
+                    .chain(["why"]),
+            )?;
             pairs.file = Some((path.to_owned(), writer));
         }
         Ok(pairs)
     }
 
-    pub(super) fn add(&mut self, ids: [&str; 2], score: f64, verdict: Verdict, comparison: &Comparison) -> anyhow::Result<()> {
+    pub(super) fn add(
+        &mut self,
+        ids: [&str; 2],
+        score: f64,
+        verdict: Verdict,
+        comparison: &Comparison,
+    ) -> anyhow::Result<()> {
         let Some((path, writer)) = &mut self.file else {
             return Ok(());
         };
@@ -46,12 +61,16 @@ impl<'a> Pairs<'a> {
             why.push(format!("{}: {sentence} ({:+.1})", field.name(), evidence.bits()));
         }
         cells.push(why.join("; "));
-        writer.write_record(&cells).with_context(|| format!("{} cannot be written", path.display()))
+        writer
+            .write_record(&cells)
+            .with_context(|| format!("{} cannot be written", path.display()))
     }
 
     pub(super) fn finish(self) -> anyhow::Result<()> {
         if let Some((path, mut writer)) = self.file {
-            writer.flush().with_context(|| format!("{} cannot be written", path.display()))?;
+            writer
+                .flush()
+                .with_context(|| format!("{} cannot be written", path.display()))?;
         }
         Ok(())
     }
@@ -65,7 +84,9 @@ pub(super) fn clusters(path: &Path, rows: &Rows, clusters: &[usize]) -> anyhow::
     let mut order: Vec<usize> = (0..rows.order.len()).collect();
     order.sort_unstable_by_key(|place| rows.order[*place]);
     for place in order {
-        writer.write_record([&rows.ids[place], &rows.ids[clusters[place]]]).with_context(unwritable)?;
+        writer
+            .write_record([&rows.ids[place], &rows.ids[clusters[place]]])
+            .with_context(unwritable)?;
     }
     writer.flush().with_context(unwritable)
 }
