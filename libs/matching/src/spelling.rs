@@ -97,6 +97,10 @@ pub fn split(letters: &str) -> Option<Vec<&str>> {
 /// Returns whether letters are a syllable with one or two initials before or behind it, as in wangyx.
 #[must_use]
 pub fn has_surname_and_initials(letters: &str) -> bool {
+    // Wang is no Wa whose initials are N and G.
+    if SYLLABLES.contains(letters) {
+        return false;
+    }
     (1..=2).any(|count| {
         let Some(at) = letters.len().checked_sub(count).filter(|at| *at >= 2) else {
             return false;
@@ -183,6 +187,7 @@ mod tests {
         assert_eq!(split("liufei").unwrap(), ["liu", "fei"]);
         assert!(split("smith").is_none() && split("").is_none() && split(&"a".repeat(1000)).is_none());
         assert!(has_surname_and_initials("wangyx") && has_surname_and_initials("yxwang"));
+        assert!(!has_surname_and_initials("wang"));
         assert!(!has_surname_and_initials("smith") && !has_surname_and_initials("é") && !has_surname_and_initials(""));
     }
 

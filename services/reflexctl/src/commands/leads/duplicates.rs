@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use reflex_matching::{Field, Found, Model, Record, Verdict, Weights, find};
+use reflex_matching::{Found, Model, Record, Verdict, Weights, find};
 use reflex_table::{Dialect, Encoding};
 use serde_json::json;
 
