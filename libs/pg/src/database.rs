@@ -146,7 +146,6 @@ impl Database {
         Ok(rows)
     }
 
-
     /// The statements before `begin` run in the implicit transaction that `begin` then turns into an explicit one: what
     /// they set and lock lasts until the commit, and if one fails the connection is idle again, not stuck in an aborted
     /// transaction. Nothing in the text comes from outside: tenant ids and shard names have a closed alphabet.

@@ -1,7 +1,7 @@
 //! How two names of companies relate.
 
 use super::{Company, CompanyLikeness};
-use crate::similarity::{distance, is_slip, real};
+use crate::similarity::{is_slip, real};
 use crate::spelling::{reads_as, sounds_alike};
 use crate::tables::tables;
 use crate::word_pairs::{WordLikeness, is_near_or_short};
@@ -15,9 +15,11 @@ impl Company {
             likeness,
             CompanyLikeness::Other | CompanyLikeness::Alike | CompanyLikeness::OtherTrade
         );
-        let earlier = self.former.iter().any(|former| is_one(former.compare_present(other)))
-            || other.former.iter().any(|former| is_one(self.compare_present(former)));
-        if is_weak && earlier {
+        let was_called_so = || {
+            self.former.iter().any(|former| is_one(former.compare_present(other)))
+                || other.former.iter().any(|former| is_one(self.compare_present(former)))
+        };
+        if is_weak && was_called_so() {
             CompanyLikeness::Former
         } else {
             likeness
@@ -31,7 +33,6 @@ impl Company {
         }
         let same_brand = self.brand == other.brand;
         let sounds = sounds_alike(&self.brand, &other.brand);
-        let (left, right) = (self.core(), other.core());
         let likeness = if same_brand {
             match trades(&self.trade, &other.trade) {
                 Trades::Same => Same,
@@ -44,24 +45,8 @@ impl Company {
                 Trades::Same | Trades::Less | Trades::Slip => Sounds,
                 Trades::Other => Other,
             }
-        } else if left == right {
-            Same
         } else {
-            let (shorter, longer) = if left.len() < right.len() {
-                (&left, &right)
-            } else {
-                (&right, &left)
-            };
-            let count = shorter.chars().count();
-            if count >= 4 && is_slip(&left, &right) {
-                Near
-            } else if (count >= 2 && count < longer.chars().count() && longer.starts_with(shorter.as_str()))
-                || (count >= 4 && is_scattered(shorter, longer))
-            {
-                Short
-            } else {
-                Other
-            }
+            self.compare_cores(other)
         };
         if likeness == Other || likeness == OtherTrade {
             return likeness;
@@ -76,6 +61,29 @@ impl Company {
             OtherBranch
         } else {
             likeness
+        }
+    }
+
+    /// Compares two names whose brands differ, as nothing may say where a brand ends.
+    fn compare_cores(&self, other: &Self) -> CompanyLikeness {
+        let (left, right) = (self.core(), other.core());
+        if left == right {
+            return CompanyLikeness::Same;
+        }
+        let (shorter, longer) = if left.len() < right.len() {
+            (&left, &right)
+        } else {
+            (&right, &left)
+        };
+        let count = shorter.chars().count();
+        if count >= 4 && is_slip(&left, &right) {
+            return CompanyLikeness::Near;
+        }
+        let is_start = count >= 2 && count < longer.chars().count() && longer.starts_with(shorter.as_str());
+        if is_start || (count >= 4 && is_scattered(shorter, longer)) {
+            CompanyLikeness::Short
+        } else {
+            CompanyLikeness::Other
         }
     }
 
@@ -121,9 +129,11 @@ impl Company {
             OtherBranch => 0.5,
             OtherPlace | OtherTrade => 0.4,
             Alike | Other => {
-                let (left, right) = (self.core(), other.core());
-                let length = left.chars().count().max(right.chars().count()).max(1);
-                (1.0 - real(distance(&left, &right)) / real(length)).clamp(0.0, 0.8)
+                // Signs in common; how many have to change would take ten times as long, for each pair that is compared.
+                let (left, right) = (&self.brand, &other.brand);
+                let common = |one: &str, two: &str| one.chars().filter(|char| two.contains(*char)).count();
+                let length = left.chars().count() + right.chars().count();
+                (real(common(left, right) + common(right, left)) / real(length.max(1))).min(0.8)
             }
             Missing => 0.0,
         }

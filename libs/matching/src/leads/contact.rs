@@ -91,9 +91,8 @@ fn hint(of: &Record, about: &Record) -> Option<Hint> {
     let says_more = about.person.is_whole() || of.person.is_missing();
     match hint {
         Hint::Silent => None,
-        Hint::Other if !about.person.is_whole() => Some(Hint::Other),
         // Somebody else's mailbox, an assistant's, says nothing of either.
-        Hint::Other if !is_own(mailbox, &of.person) => None,
+        Hint::Other => is_own(mailbox, &of.person).then_some(Hint::Other),
         hint => says_more.then_some(hint),
     }
 }

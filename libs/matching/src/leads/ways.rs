@@ -29,10 +29,7 @@ pub(super) fn mobile(left: &Record, right: &Record, name: NameLikeness, frequenc
     match (slips, same_name) {
         // Colleagues have numbers in a row; the same name with such numbers mistyped one.
         (true, true) => Evidence::new(Finding::Near, 0.0, -1.0),
-        (true, false) => Evidence {
-            finding: Finding::Near,
-            ..Evidence::new(Finding::Other, 0.0, -5.0)
-        },
+        (true, false) => Evidence::new(Finding::Near, 0.0, -5.0),
         (false, true) => Evidence::new(Finding::Other, 0.0, -5.0),
         (false, false) => Evidence::new(Finding::Other, 0.0, -6.0),
     }
