@@ -110,6 +110,8 @@ impl Matcher {
 pub fn find(records: &[Record], model: Model, weights: &Weights, mut progress: impl FnMut(f64)) -> Found {
     /// Pairs below are never worth a second look.
     const LEAST: f64 = 0.3;
+    /// Share of the work that learning takes.
+    const LEARNING: f64 = 0.4;
     let keys: Vec<Vec<u64>> = match model {
         Model::Leads => records.iter().map(keys::of_lead).collect(),
         Model::Learned => records.iter().map(keys::of_any).collect(),
@@ -124,14 +126,18 @@ pub fn find(records: &[Record], model: Model, weights: &Weights, mut progress: i
             }
             Matcher::Leads(Box::new(frequencies), factors)
         }
-        Model::Learned => Matcher::Learned(Box::new(Learned::learn(records, &keys, &names)), factors),
+        Model::Learned => {
+            let told = |share| progress(share * LEARNING);
+            Matcher::Learned(Box::new(Learned::learn(records, &keys, &names, told)), factors)
+        }
     };
+    let learned = if model == Model::Learned { LEARNING } else { 0.0 };
     let mut pairs = Vec::new();
     let mut compared = 0_u64;
     keys::visit_pairs(&keys, &names, |left, right, share| {
         compared += 1;
         if compared.is_multiple_of(10_000) {
-            progress(share);
+            progress(learned + (1.0 - learned) * share);
         }
         let comparison = matcher.compare(&records[left], &records[right]);
         if comparison.score >= LEAST {
@@ -144,7 +150,6 @@ pub fn find(records: &[Record], model: Model, weights: &Weights, mut progress: i
                 comparison.is_identified,
             ));
         }
-        true
     });
     progress(1.0);
     pairs.sort_unstable_by_key(|(pair, _)| (pair.left, pair.right));

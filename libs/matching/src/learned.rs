@@ -36,9 +36,9 @@ const USUAL_PAIRS: f64 = 8.0;
 const USUAL: [f64; LEVELS] = [0.06, 0.05, 0.06, 0.08, 0.75];
 
 impl Learned {
-    /// Learns from records; `keys` are those by which they meet.
+    /// Learns from records; `keys` are those by which they meet. `progress` is told now and then which share is done.
     #[must_use]
-    pub fn learn(records: &[Record], keys: &[Vec<u64>], names: &[String]) -> Self {
+    pub fn learn(records: &[Record], keys: &[Vec<u64>], names: &[String], mut progress: impl FnMut(f64)) -> Self {
         let mut learned = Self {
             same: [USUAL; FIELDS],
             other: [[0.0; LEVELS]; FIELDS],
@@ -57,11 +57,15 @@ impl Learned {
         }
         learned.count_random_pairs(records);
         let mut patterns: FxHashMap<Pattern, f64> = FxHashMap::default();
-        crate::keys::visit_pairs(keys, names, |left, right, _| {
+        let mut compared = 0_u64;
+        crate::keys::visit_pairs(keys, names, |left, right, share| {
+            compared += 1;
+            if compared.is_multiple_of(10_000) {
+                progress(share);
+            }
             *patterns
                 .entry(levels::pattern(&records[left], &records[right]))
                 .or_default() += 1.0;
-            true
         });
         // Sums of floats in one order, whatever the map's.
         let mut patterns: Vec<(Pattern, f64)> = patterns.into_iter().collect();
