@@ -12,7 +12,8 @@ pub(crate) struct Figures {
 
 impl Figures {
     fn new(right: usize, found: usize, there: usize) -> Self {
-        let share = |part: usize, whole: usize| if whole == 0 { 1.0 } else { part as f64 / whole as f64 };
+        let real = |count: usize| f64::from(u32::try_from(count).unwrap());
+        let share = |part: usize, whole: usize| if whole == 0 { 1.0 } else { real(part) / real(whole) };
         let (precision, recall) = (share(right, found), share(right, there));
         let f1 = 2.0 * precision * recall / (precision + recall).max(1e-9);
         Self { precision, recall, f1 }

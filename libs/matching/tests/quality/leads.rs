@@ -84,7 +84,7 @@ fn firm(chance: &mut Chance, number: usize) -> Firm {
 fn contact(chance: &mut Chance, firm: &Firm) -> Contact {
     let chars: Vec<char> = GIVEN.chars().collect();
     let surname = chance.pick_common(&SURNAMES);
-    let given: String = (0..1 + usize::from(chance.percent(75)))
+    let given: String = (0..=usize::from(chance.percent(75)))
         .map(|_| chars[chance.below(chars.len())])
         .collect();
     let local = if chance.percent(50) {
@@ -129,14 +129,17 @@ fn wide(text: &str) -> String {
 
 fn company_as_typed(firm: &Firm, chance: &mut Chance) -> String {
     let (city, province, _) = CITIES[firm.city];
-    let form = ["有限公司", "有限责任公司", "股份有限公司", "（集团）有限公司"][chance.below(4)];
+    let legal = ["有限公司", "有限责任公司", "股份有限公司", "（集团）有限公司"][chance.below(4)];
     let name = match chance.below(8) {
         0 => format!("{}{}", firm.brand, firm.trade),
-        1 => format!("{}{}（{city}）{form}", firm.brand, firm.trade),
-        2 => format!("{province}省{city}市{}{}{form}", firm.brand, firm.trade),
-        3 => format!("{}({city}){}{form}", firm.brand, firm.trade),
-        4 => format!("{city}市{}{}{form}（原名：{city}旭日东升公司）", firm.brand, firm.trade),
-        _ => format!("{city}{}{}{form}", firm.brand, firm.trade),
+        1 => format!("{}{}（{city}）{legal}", firm.brand, firm.trade),
+        2 => format!("{province}省{city}市{}{}{legal}", firm.brand, firm.trade),
+        3 => format!("{}({city}){}{legal}", firm.brand, firm.trade),
+        4 => format!(
+            "{city}市{}{}{legal}（原名：{city}旭日东升公司）",
+            firm.brand, firm.trade
+        ),
+        _ => format!("{city}{}{}{legal}", firm.brand, firm.trade),
     };
     match chance.below(8) {
         0 => traditional(&name),
@@ -226,7 +229,8 @@ fn leads_that_no_rule_was_written_for_are_found() {
                     who.mobile = (before + 1).to_string();
                 }
                 mobile = who.mobile.parse().ok();
-                for _ in 0..1 + if chance.percent(45) { chance.below(4) } else { 0 } {
+                let copies = if chance.percent(45) { chance.below(4) } else { 0 };
+                for _ in 0..=copies {
                     records.push(lead(&firm, &who, &mut chance));
                     truth.push(people);
                 }
@@ -255,7 +259,7 @@ fn the_order_of_the_records_changes_no_cluster() {
     for number in 0..120 {
         let firm = firm(&mut chance, number);
         let who = contact(&mut chance, &firm);
-        for _ in 0..1 + chance.below(3) {
+        for _ in 0..=chance.below(3) {
             records.push(lead(&firm, &who, &mut chance));
             marks.push(marks.len());
         }

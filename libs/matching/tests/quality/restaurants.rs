@@ -142,7 +142,7 @@ impl House {
             2 => {
                 name = name
                     .replace("delicatessen", "deli")
-                    .replace("steakhouse", "steak house")
+                    .replace("steakhouse", "steak house");
             }
             3 => name = chance.mistype(&name),
             _ => {}

@@ -9,11 +9,11 @@ mod columns;
 mod reason;
 mod settings;
 
+use reflex_table::{Encoding, MAX_CELLS, MAX_RECORD_BYTES, Record, Table};
 use sha2::{Digest as _, Sha256};
 
 use super::new_lead::{NewLead, RawLead};
 use super::violation::{Violation, Violations};
-use reflex_table::{Encoding, MAX_CELLS, MAX_RECORD_BYTES, Record, Table};
 
 pub use columns::{Column, Field};
 pub use reason::Reason;

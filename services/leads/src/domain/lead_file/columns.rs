@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
+use reflex_table::{Record, heading_key};
+
 use super::Settings;
 use crate::domain::new_lead::MAX_ATTRIBUTE_NAME_CHARACTERS;
 use crate::domain::violation::{Violation, Violations};
-use reflex_table::{Record, heading_key};
 
 /// A column.
 #[derive(Debug, Clone, PartialEq, Eq)]

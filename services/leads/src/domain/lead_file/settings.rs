@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use reflex_table::{DELIMITERS, Dialect, Encoding, MAX_CELLS, heading_key};
 use sha2::{Digest as _, Sha256};
 
 use super::Field;
 use crate::domain::ids::FormId;
 use crate::domain::violation::{Violation, Violations};
-use reflex_table::{DELIMITERS, Dialect, Encoding, MAX_CELLS, heading_key};
 
 /// Settings as they were sent, not checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
