@@ -6,8 +6,9 @@
 //! Reading order: what there is ([`ids`], [`lead`], [`new_lead`], [`member`], [`directory`]); who gets a lead ([`assign`],
 //! which asks [`catalogue`] and [`names`], [`routing`], [`distribution`] and answers with a [`decision`]); what follows
 //! ([`claim`], [`due`] by a [`ladder`], [`escalation`], [`follow_up`]). Beside it forms ([`form`], [`form_schema`],
-//! [`submission`]) and files ([`table`], [`lead_file`], [`member_file`]).
-//! What [`tags`] they get for the [`lead_fact`]s that come later. What formulas make of leads and their [`account`]s is [`calculated`], over the [`lead_fields`] that conditions read, too.
+//! [`submission`]), signed bodies ([`webhook`]) and files ([`lead_file`], [`member_file`]); when leads go back to the [`pool`]
+//! and which [`tags`] they get, at the capture and for the [`lead_fact`]s that come later.
+//! What formulas make of leads and their [`account`]s is [`calculated`], over the [`lead_fields`] that conditions read, too.
 
 pub mod account;
 pub mod assign;
@@ -38,7 +39,6 @@ pub mod new_lead;
 pub mod pool;
 pub mod routing;
 pub mod submission;
-pub mod table;
 pub mod tags;
 pub mod tree;
 pub mod violation;

@@ -23,6 +23,7 @@ const COMMANDS: &[&[&str]] = &[
     &["export"],
     &["leads", "capture"],
     &["leads", "import"],
+    &["leads", "duplicates"],
     &["leads", "list"],
     &["leads", "watch"],
     &["leads", "show"],

@@ -9,10 +9,10 @@ mod columns;
 mod reason;
 mod settings;
 
+use reflex_table::{Encoding, MAX_CELLS, MAX_RECORD_BYTES, Record, Table};
 use sha2::{Digest as _, Sha256};
 
 use super::new_lead::{NewLead, RawLead};
-use super::table::{Encoding, MAX_CELLS, MAX_RECORD_BYTES, Record, Table};
 use super::violation::{Violation, Violations};
 
 pub use columns::{Column, Field};

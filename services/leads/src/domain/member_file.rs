@@ -1,15 +1,16 @@
 //! Members as a table: a CSV file with a header, as a spreadsheet or a directory exports it.
 //!
 //! A column that the file does not have leaves that field of known members as it is; an empty cell clears it. Ids may
-//! stand with or without their collection (`zhang.wei`, `members/zhang.wei`). [`table`](super::table) knows encodings and
+//! stand with or without their collection (`zhang.wei`, `members/zhang.wei`). [`reflex_table`] knows encodings and
 //! delimiters.
 
 use std::collections::HashMap;
 
+use reflex_table::{Dialect, Record, Table, heading_key};
+
 use super::directory::Directory;
 use super::ids::MemberId;
 use super::member::{Member, RawMember, Role};
-use super::table::{Dialect, Record, Table, heading_key};
 use super::violation::{Violation, Violations};
 
 /// Largest file, in bytes.

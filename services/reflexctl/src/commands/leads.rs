@@ -1,6 +1,7 @@
 //! `reflexctl leads`.
 
 mod capture;
+mod duplicates;
 mod explain;
 mod file;
 mod import;
@@ -33,6 +34,7 @@ pub(crate) struct Leads {
 enum LeadsCommand {
     Capture(Box<capture::Capture>),
     Import(Box<import::Import>),
+    Duplicates(Box<duplicates::Duplicates>),
     /// Lists leads, newest first or by a calculated field.
     #[command(
         after_help = "Examples:\n  reflexctl leads list --state queued --team ortho-1\n  reflexctl leads list --order-by '权重 desc'"
@@ -128,6 +130,7 @@ impl Leads {
         let outcome = match &self.command {
             LeadsCommand::Capture(capture) => capture.run(&self.connection, output).await,
             LeadsCommand::Import(import) => import.run(&self.connection, output).await,
+            LeadsCommand::Duplicates(duplicates) => duplicates.run(output),
             LeadsCommand::List(list) => self.list(list, output).await,
             LeadsCommand::Watch(watch) => watch.run(&self.connection, output).await,
             LeadsCommand::Show { lead } => self.show(lead, output).await,

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use reflex_table::{Record, heading_key};
+
 use super::Settings;
 use crate::domain::new_lead::MAX_ATTRIBUTE_NAME_CHARACTERS;
-use crate::domain::table::{Record, heading_key};
 use crate::domain::violation::{Violation, Violations};
 
 /// A column.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use reflex_table::{DELIMITERS, Dialect, Encoding, MAX_CELLS, heading_key};
 use sha2::{Digest as _, Sha256};
 
 use super::Field;
 use crate::domain::ids::FormId;
-use crate::domain::table::{DELIMITERS, Dialect, Encoding, MAX_CELLS, heading_key};
 use crate::domain::violation::{Violation, Violations};
 
 /// Settings as they were sent, not checked.

@@ -8,6 +8,7 @@ mod cells;
 use std::collections::HashMap;
 
 use reflex_expr::Lang;
+use reflex_table::{Dialect, Record};
 
 use super::{Entry, RawEntry};
 use crate::domain::catalogue::Catalogue;
@@ -15,7 +16,6 @@ use crate::domain::directory::Directory;
 use crate::domain::ids::{ResourceId, TeamId};
 use crate::domain::member_file::MAX_BYTES;
 use crate::domain::names::fold;
-use crate::domain::table::{self, Dialect, Record};
 use crate::domain::violation::{Violation, Violations};
 
 /// Words for a cell of the matrix without a territory or product, beside an empty one.
@@ -161,7 +161,7 @@ impl Table {
             add(&mut violations, 1, None, said);
             return Err(violations.into_vec());
         }
-        let mut reader = table::Table::new(Dialect::default());
+        let mut reader = reflex_table::Table::new(Dialect::default());
         reader.feed(file);
         reader.end();
         let columns = columns(reader.next_record(), &mut violations);
