@@ -33,6 +33,8 @@ const GRANTS: &[(&str, &[Role])] = &[
     ("leads.claim", &[Admin, Manager, Sales]),
     ("leads.close", &[Admin, Manager, Sales]),
     ("leads.import", &[Admin, Manager]),
+    // Makes one lead of two, and two of one.
+    ("leads.merge", &[Admin, Manager]),
     ("leads.read", &[Admin, Manager, Sales, Viewer, Service]),
     // Phone and e-mail unmasked.
     ("leads.read_contact", &[Admin, Manager, Sales, Service]),

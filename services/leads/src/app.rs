@@ -18,7 +18,9 @@ pub(crate) mod lead_facts;
 pub(crate) mod list_accounts;
 pub(crate) mod list_calculated_fields;
 pub(crate) mod list_directory;
+pub(crate) mod list_merges;
 pub(crate) mod list_routing_policies;
+pub(crate) mod merge_leads;
 pub(crate) mod ordering;
 pub(crate) mod paging;
 pub(crate) mod past;
@@ -40,6 +42,7 @@ pub(crate) mod record_follow_up;
 pub(crate) mod rehome;
 pub(crate) mod simulate_routing;
 pub(crate) mod submit_form;
+pub(crate) mod unmerge_leads;
 pub(crate) mod watch_leads;
 
 use std::{sync::Arc, time::Duration};

@@ -5,6 +5,7 @@ pub(crate) mod directory;
 pub(crate) mod fields;
 pub(crate) mod form;
 pub(crate) mod import;
+pub(crate) mod merge;
 pub(crate) mod routing;
 
 use std::time::Duration;
@@ -147,6 +148,7 @@ pub(crate) fn state(state: State) -> lead::State {
         State::Claimed => lead::State::Claimed,
         State::Contacted => lead::State::Contacted,
         State::Closed => lead::State::Closed,
+        State::Merged => lead::State::Merged,
     }
 }
 

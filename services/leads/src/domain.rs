@@ -32,6 +32,7 @@ pub mod masking;
 pub mod member;
 pub mod member_change;
 pub mod member_file;
+pub mod merge;
 pub mod names;
 pub mod new_lead;
 pub mod routing;

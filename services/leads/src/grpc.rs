@@ -9,6 +9,7 @@ mod follow_up;
 mod form;
 mod import;
 mod lead;
+mod merge;
 mod routing;
 
 use std::sync::Arc;
@@ -18,7 +19,8 @@ use reflex_proto::leads::v1::{
     claim_service_server::ClaimServiceServer, directory_service_server::DirectoryServiceServer,
     field_service_server::FieldServiceServer, follow_up_service_server::FollowUpServiceServer,
     form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
-    lead_service_server::LeadServiceServer, routing_service_server::RoutingServiceServer,
+    lead_service_server::LeadServiceServer, merge_service_server::MergeServiceServer,
+    routing_service_server::RoutingServiceServer,
 };
 use tonic::service::Routes;
 
@@ -35,6 +37,7 @@ pub(crate) const SERVICES: &[&str] = &[
     "reflex.leads.v1.FormService",
     "reflex.leads.v1.ImportService",
     "reflex.leads.v1.LeadService",
+    "reflex.leads.v1.MergeService",
     "reflex.leads.v1.RoutingService",
 ];
 
@@ -59,6 +62,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(FormServiceServer::new(rpc()))
         .add_service(ImportServiceServer::new(rpc()))
         .add_service(AccountServiceServer::new(rpc()))
-        .add_service(FieldServiceServer::new(rpc()));
+        .add_service(FieldServiceServer::new(rpc()))
+        .add_service(MergeServiceServer::new(rpc()));
     routes.routes()
 }

@@ -22,6 +22,7 @@ pub(crate) mod lead_imports;
 pub(crate) mod leads;
 pub(crate) mod leaves;
 pub(crate) mod members;
+pub(crate) mod merges;
 pub(crate) mod past_leads;
 pub(crate) mod policies;
 pub(crate) mod reroute;

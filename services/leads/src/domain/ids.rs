@@ -181,6 +181,8 @@ uuid!(/// A lead, `leads/{lead}`.
     LeadId, "leads");
 uuid!(/// A follow-up, `followUps/{follow_up}`.
     FollowUpId, "followUps");
+uuid!(/// A merge of two leads, `merges/{merge}`.
+    MergeId, "merges");
 uuid!(/// A leave, `leaves/{leave}`.
     LeaveId, "leaves");
 

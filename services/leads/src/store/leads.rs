@@ -56,6 +56,7 @@ pub(crate) struct LeadRow {
     pub(crate) outcome: Option<String>,
     pub(crate) traceparent: Option<String>,
     pub(crate) calculated: Option<Json<serde_json::Value>>,
+    pub(crate) merged_into: Option<Uuid>,
 }
 
 /// The columns of [`LeadRow`], for `concat!` into a statement.
@@ -64,7 +65,8 @@ macro_rules! lead_columns {
         "lead_id, number, state, source, external_id, company, contact_name, phone, email, territory, product, urgency,
          budget_min_fen, budget_max_fen, remark, account, form, form_version, attributes, owner, team, previous_owner,
          fencing_token, queue_reason, create_time, assign_time, claim_time, first_contact_time, claim_due_time,
-         contact_due_time, due_provisional, require_screening, outcome, traceparent, calculated"
+         contact_due_time, due_provisional, require_screening, outcome, traceparent, calculated,
+         merged_into"
     };
 }
 pub(crate) use lead_columns;
@@ -140,6 +142,10 @@ impl LeadRow {
             attributes: self.attributes.0.clone(),
             outcome: convert::value_of(&convert::OUTCOMES, self.outcome.as_deref()),
             calculated_values: convert::fields::values(self.calculated.as_ref().map(|Json(values)| values)),
+            merged_into: self
+                .merged_into
+                .map(|survivor| LeadId(survivor).to_string())
+                .unwrap_or_default(),
         }
     }
 }
@@ -186,6 +192,46 @@ pub(crate) async fn find_for_update(
     Ok(found)
 }
 
+/// Finds a lead, or the one that it was merged into.
+pub(crate) async fn find_survivor(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    lead: LeadId,
+) -> Result<Option<LeadRow>, DbError> {
+    let found = find(tx, tenant, lead).await?;
+    if found.as_ref().is_none_or(|row| row.merged_into.is_none()) {
+        return Ok(found);
+    }
+    let survivor = sqlx::query_as(concat!(
+        "select ",
+        lead_columns!(),
+        " from leads where tenant_id = $1 and lead_id = survivor_of($1, $2)"
+    ))
+    .bind(tenant.as_str())
+    .bind(lead.0)
+    .fetch_optional(tx)
+    .await?;
+    Ok(survivor)
+}
+
+/// Reads leads and locks them in order of capture, as everybody does who locks more than one.
+pub(crate) async fn list_for_update(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    leads: &[LeadId],
+) -> Result<Vec<LeadRow>, DbError> {
+    let rows = sqlx::query_as(concat!(
+        "select ",
+        lead_columns!(),
+        " from leads where tenant_id = $1 and lead_id = any ($2) order by sequence for update"
+    ))
+    .bind(tenant.as_str())
+    .bind(leads.iter().map(|lead| lead.0).collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await?;
+    Ok(rows)
+}
+
 /// Locks leads of several tenants in order of capture, which is the order of everybody who locks more than one.
 pub(crate) async fn lock(tx: &mut PgConnection, leads: &[(&TenantId, LeadId)]) -> Result<(), DbError> {
     sqlx::query(
@@ -209,7 +255,7 @@ pub(crate) struct Filter {
     pub(crate) number: Option<i64>,
 }
 
-/// Lists leads, newest first, older than `before`.
+/// Lists leads, newest first, older than `before`; those that stand for others only if asked for.
 pub(crate) async fn list(
     tx: &mut PgConnection,
     tenant: &TenantId,
@@ -221,7 +267,7 @@ pub(crate) async fn list(
         "select ",
         lead_columns!(),
         " from leads where tenant_id = $1 and ($2::uuid is null or lead_id < $2)
-              and ($3::text is null or state = $3) and ($4::text is null or owner = $4)
+              and (state = $3 or $3::text is null and (state <> 'merged' or $6::bigint is not null)) and ($4::text is null or owner = $4)
               and ($5::text is null or team = $5) and ($6::bigint is null or number = $6)
           order by lead_id desc limit $7"
     ))
@@ -248,7 +294,7 @@ pub(crate) async fn list_these(
         "select ",
         lead_columns!(),
         " from leads where tenant_id = $1 and lead_id = any ($2)
-              and ($3::text is null or state = $3) and ($4::text is null or owner = $4)
+              and (state = $3 or $3::text is null and (state <> 'merged' or $6::bigint is not null)) and ($4::text is null or owner = $4)
               and ($5::text is null or team = $5) and ($6::bigint is null or number = $6)"
     ))
     .bind(tenant.as_str())

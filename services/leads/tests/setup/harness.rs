@@ -8,10 +8,11 @@ use reflex_proto::{
     leads::v1::{
         CaptureLeadRequest, GetLeadRequest, Lead, Member, NewLead, PutMemberRequest, PutRoutingPolicyRequest,
         PutTeamRequest, RoutingPolicy, Team, account_service_client::AccountServiceClient,
-        calendar_service_client::CalendarServiceClient, directory_service_client::DirectoryServiceClient,
-        field_service_client::FieldServiceClient, form_service_client::FormServiceClient,
+        calendar_service_client::CalendarServiceClient, claim_service_client::ClaimServiceClient,
+        directory_service_client::DirectoryServiceClient, field_service_client::FieldServiceClient,
+        follow_up_service_client::FollowUpServiceClient, form_service_client::FormServiceClient,
         import_service_client::ImportServiceClient, lead_service_client::LeadServiceClient, member,
-        routing_service_client::RoutingServiceClient,
+        merge_service_client::MergeServiceClient, routing_service_client::RoutingServiceClient,
     },
     platform::v1::Reason,
 };
@@ -59,6 +60,9 @@ pub(crate) struct Caller {
     pub(crate) imports: ImportServiceClient<Connection>,
     pub(crate) accounts: AccountServiceClient<Connection>,
     pub(crate) fields: FieldServiceClient<Connection>,
+    pub(crate) merges: MergeServiceClient<Connection>,
+    pub(crate) claims: ClaimServiceClient<Connection>,
+    pub(crate) follow_ups: FollowUpServiceClient<Connection>,
 }
 
 impl Leads {
@@ -131,6 +135,9 @@ impl Leads {
             forms: FormServiceClient::new(connection.clone()),
             accounts: AccountServiceClient::new(connection.clone()),
             fields: FieldServiceClient::new(connection.clone()),
+            merges: MergeServiceClient::new(connection.clone()),
+            claims: ClaimServiceClient::new(connection.clone()),
+            follow_ups: FollowUpServiceClient::new(connection.clone()),
             leads: LeadServiceClient::new(connection.clone()),
             imports: ImportServiceClient::new(connection),
         }

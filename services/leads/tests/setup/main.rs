@@ -11,6 +11,7 @@ mod harness;
 mod import;
 mod lead_import;
 mod leaves;
+mod merging;
 mod policies;
 mod policy_checks;
 mod policy_tables;

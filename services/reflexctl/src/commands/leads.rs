@@ -4,6 +4,7 @@ mod capture;
 mod explain;
 mod file;
 mod import;
+mod merge;
 mod show;
 mod watch;
 mod why_not;
@@ -64,6 +65,20 @@ Examples:
         after_help = "Examples:\n  reflexctl leads why-not L000123 wang-lei\n  reflexctl leads why-not L000123 wang-lei --lang en"
     )]
     WhyNot(why_not::WhyNot),
+    /// Merges a lead into another that it is the same as: the filled value over the empty one, that of the lead whose customer
+    /// was reached last, of consents the stricter one.
+    #[command(after_help = "\
+Example:\n  reflexctl leads merge L000123 L000124 --take phone --reason 同一联系人")]
+    Merge(merge::Merge),
+    /// Makes two leads of one again, as they were; what was done since has to be decided.
+    #[command(after_help = "\
+Examples:
+  reflexctl leads unmerge MERGE --preview
+  reflexctl leads unmerge MERGE --keep phone --restore-rest")]
+    Unmerge(merge::Unmerge),
+    /// Lists merges, newest first, also those that were undone.
+    #[command(after_help = "Example:\n  reflexctl leads merges L000123")]
+    Merges(merge::Merges),
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +107,7 @@ enum State {
     Claimed,
     Contacted,
     Closed,
+    Merged,
 }
 
 impl State {
@@ -105,6 +121,7 @@ impl State {
             Some(Self::Claimed) => lead::State::Claimed,
             Some(Self::Contacted) => lead::State::Contacted,
             Some(Self::Closed) => lead::State::Closed,
+            Some(Self::Merged) => lead::State::Merged,
         }
     }
 }
@@ -118,6 +135,9 @@ impl Leads {
             LeadsCommand::Watch(watch) => watch.run(&self.connection, output).await,
             LeadsCommand::Show { lead } => self.show(lead, output).await,
             LeadsCommand::WhyNot(why_not) => why_not.run(&self.connection, output).await,
+            LeadsCommand::Merge(merge) => merge.run(&self.connection, output).await,
+            LeadsCommand::Unmerge(unmerge) => unmerge.run(&self.connection, output).await,
+            LeadsCommand::Merges(merges) => merges.run(&self.connection, output).await,
             LeadsCommand::Explain { lead, lang } => self.explain(lead, *lang, output).await,
         };
         self.connection.explain(outcome)
@@ -148,11 +168,12 @@ impl Leads {
         let client = LeadServiceClient::new(connection.to(Owner::Leads)?);
         let response = answer(async || client.clone().get_lead(request.clone()).await).await?;
         output.response("reflex.leads.v1.GetLeadResponse", &response, |response| {
-            response
-                .lead
-                .as_ref()
-                .map(|lead| show::render_lead(lead, output))
-                .unwrap_or_default()
+            let lead = response.lead.as_ref().map(|lead| show::render_lead(lead, output));
+            let merged = match response.merged_lead.as_str() {
+                "" => String::new(),
+                merged => format!("{merged} was merged into this lead\n"),
+            };
+            merged + &lead.unwrap_or_default()
         })?;
         Ok(())
     }
