@@ -32,6 +32,10 @@ const GRANTS: &[(&str, &[Role])] = &[
     ("leads.capture", &[Admin, Manager, Sales, Integration, Service]),
     ("leads.claim", &[Admin, Manager, Sales]),
     ("leads.close", &[Admin, Manager, Sales]),
+    // Says whose lead it is after a dispute ...
+    ("leads.decide_dispute", &[Admin, Manager]),
+    // ... which whoever works on leads may open.
+    ("leads.dispute", &[Admin, Manager, Sales]),
     ("leads.import", &[Admin, Manager]),
     // Makes one lead of two, and two of one.
     ("leads.merge", &[Admin, Manager]),

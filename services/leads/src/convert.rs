@@ -6,6 +6,7 @@ pub(crate) mod fields;
 pub(crate) mod form;
 pub(crate) mod import;
 pub(crate) mod merge;
+pub(crate) mod ownership;
 pub(crate) mod routing;
 
 use std::time::Duration;

@@ -35,6 +35,7 @@ pub mod member_file;
 pub mod merge;
 pub mod names;
 pub mod new_lead;
+pub mod ownership;
 pub mod routing;
 pub mod submission;
 pub mod table;

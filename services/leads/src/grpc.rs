@@ -10,6 +10,7 @@ mod form;
 mod import;
 mod lead;
 mod merge;
+mod ownership;
 mod routing;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use reflex_proto::leads::v1::{
     field_service_server::FieldServiceServer, follow_up_service_server::FollowUpServiceServer,
     form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
     lead_service_server::LeadServiceServer, merge_service_server::MergeServiceServer,
-    routing_service_server::RoutingServiceServer,
+    ownership_service_server::OwnershipServiceServer, routing_service_server::RoutingServiceServer,
 };
 use tonic::service::Routes;
 
@@ -38,6 +39,7 @@ pub(crate) const SERVICES: &[&str] = &[
     "reflex.leads.v1.ImportService",
     "reflex.leads.v1.LeadService",
     "reflex.leads.v1.MergeService",
+    "reflex.leads.v1.OwnershipService",
     "reflex.leads.v1.RoutingService",
 ];
 
@@ -63,6 +65,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(ImportServiceServer::new(rpc()))
         .add_service(AccountServiceServer::new(rpc()))
         .add_service(FieldServiceServer::new(rpc()))
-        .add_service(MergeServiceServer::new(rpc()));
+        .add_service(MergeServiceServer::new(rpc()))
+        .add_service(OwnershipServiceServer::new(rpc()));
     routes.routes()
 }

@@ -23,6 +23,7 @@ pub(crate) mod leads;
 pub(crate) mod leaves;
 pub(crate) mod members;
 pub(crate) mod merges;
+pub(crate) mod ownership;
 pub(crate) mod past_leads;
 pub(crate) mod policies;
 pub(crate) mod reroute;

@@ -21,6 +21,7 @@ use super::{
     claim_lead::check_is_own,
     list_directory::resource,
     merge_leads::{check_reason, lock_pair, state_with},
+    rehome,
 };
 use crate::{
     convert,
@@ -203,8 +204,9 @@ impl App {
             Some(owner) if setup.directory.find_member(&owner).is_some_and(|owner| owner.active) => {
                 leads::add_open_leads(tx, tenant, &owner, 1).await?;
             }
-            Some(_) => {
+            Some(owner) => {
                 // They left meanwhile: as with their other leads then.
+                history::add(tx, tenant, &[rehome::left(self, loser.lead_id, &owner)]).await?;
                 leads::set_queued(tx, tenant, &[id.0], Trigger::OwnerLeft).await?;
                 reroute::request_leads(tx, tenant, Trigger::OwnerLeft, &[id.0]).await?;
             }

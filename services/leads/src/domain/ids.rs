@@ -181,6 +181,8 @@ uuid!(/// A lead, `leads/{lead}`.
     LeadId, "leads");
 uuid!(/// A follow-up, `followUps/{follow_up}`.
     FollowUpId, "followUps");
+uuid!(/// A dispute about a lead, `disputes/{dispute}`.
+    DisputeId, "disputes");
 uuid!(/// A merge of two leads, `merges/{merge}`.
     MergeId, "merges");
 uuid!(/// A leave, `leaves/{leave}`.

@@ -12,7 +12,8 @@ use reflex_proto::{
         directory_service_client::DirectoryServiceClient, field_service_client::FieldServiceClient,
         follow_up_service_client::FollowUpServiceClient, form_service_client::FormServiceClient,
         import_service_client::ImportServiceClient, lead_service_client::LeadServiceClient, member,
-        merge_service_client::MergeServiceClient, routing_service_client::RoutingServiceClient,
+        merge_service_client::MergeServiceClient, ownership_service_client::OwnershipServiceClient,
+        routing_service_client::RoutingServiceClient,
     },
     platform::v1::Reason,
 };
@@ -61,6 +62,7 @@ pub(crate) struct Caller {
     pub(crate) accounts: AccountServiceClient<Connection>,
     pub(crate) fields: FieldServiceClient<Connection>,
     pub(crate) merges: MergeServiceClient<Connection>,
+    pub(crate) ownership: OwnershipServiceClient<Connection>,
     pub(crate) claims: ClaimServiceClient<Connection>,
     pub(crate) follow_ups: FollowUpServiceClient<Connection>,
 }
@@ -136,6 +138,7 @@ impl Leads {
             accounts: AccountServiceClient::new(connection.clone()),
             fields: FieldServiceClient::new(connection.clone()),
             merges: MergeServiceClient::new(connection.clone()),
+            ownership: OwnershipServiceClient::new(connection.clone()),
             claims: ClaimServiceClient::new(connection.clone()),
             follow_ups: FollowUpServiceClient::new(connection.clone()),
             leads: LeadServiceClient::new(connection.clone()),

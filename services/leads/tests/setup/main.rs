@@ -12,6 +12,7 @@ mod import;
 mod lead_import;
 mod leaves;
 mod merging;
+mod ownership;
 mod policies;
 mod policy_checks;
 mod policy_tables;

@@ -88,7 +88,11 @@ impl Merge {
         output.response("reflex.leads.v1.MergeLeadsResponse", &response, |response| {
             let merge = response.merge.clone().unwrap_or_default();
             let lead = response.lead.as_ref();
-            render(&merge, output) + "\n" + &lead.map(|lead| super::show::render_lead(lead, output)).unwrap_or_default()
+            render(&merge, output)
+                + "\n"
+                + &lead
+                    .map(|lead| super::show::render_lead(lead, output))
+                    .unwrap_or_default()
         })?;
         Ok(())
     }
@@ -204,7 +208,11 @@ fn render(merge: &MergeMessage, output: &Output) -> String {
 }
 
 fn conflicts(response: &GetMergeResponse, output: &Output) -> String {
-    let text = response.merge.as_ref().map(|merge| render(merge, output)).unwrap_or_default();
+    let text = response
+        .merge
+        .as_ref()
+        .map(|merge| render(merge, output))
+        .unwrap_or_default();
     if response.conflicts.is_empty() {
         return text + "\nnothing would have to be decided";
     }
@@ -250,7 +258,11 @@ mod tests {
             conflicts: Vec::new(),
         };
         let text = conflicts(&response, &output);
-        for part in ["lead   leads/b", "phone  leads/b  confirmed", "nothing would have to be decided"] {
+        for part in [
+            "lead   leads/b",
+            "phone  leads/b  confirmed",
+            "nothing would have to be decided",
+        ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
         }
         response.conflicts.push(MergeConflict {
