@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 69),
-    (Role::Manager, 64),
-    (Role::Sales, 39),
+    (Role::Admin, 83),
+    (Role::Manager, 78),
+    (Role::Sales, 46),
     (Role::Integration, 7),
-    (Role::Viewer, 32),
-    (Role::Service, 36),
+    (Role::Viewer, 38),
+    (Role::Service, 42),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

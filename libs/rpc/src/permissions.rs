@@ -46,6 +46,10 @@ const GRANTS: &[(&str, &[Role])] = &[
     ("messages.read", &[Admin, Manager, Service]),
     ("platform.dead_letters.read", &[Admin]),
     ("platform.dead_letters.write", &[Admin]),
+    // For good, and everything of somebody ...
+    ("privacy.erase", &[Admin, Manager]),
+    // ... and all that is held about them.
+    ("privacy.read", &[Admin, Manager]),
     ("routing.read", &[Admin, Manager, Sales, Viewer, Service]),
     // Shows leads, and costs as much as reading all of them.
     ("routing.simulate", &[Admin, Manager]),

@@ -37,6 +37,7 @@ pub mod names;
 pub mod new_lead;
 pub mod ownership;
 pub mod routing;
+pub mod subject;
 pub mod submission;
 pub mod table;
 pub mod tree;

@@ -11,6 +11,7 @@ mod import;
 mod lead;
 mod merge;
 mod ownership;
+mod privacy;
 mod routing;
 
 use std::sync::Arc;
@@ -21,7 +22,8 @@ use reflex_proto::leads::v1::{
     field_service_server::FieldServiceServer, follow_up_service_server::FollowUpServiceServer,
     form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
     lead_service_server::LeadServiceServer, merge_service_server::MergeServiceServer,
-    ownership_service_server::OwnershipServiceServer, routing_service_server::RoutingServiceServer,
+    ownership_service_server::OwnershipServiceServer, privacy_service_server::PrivacyServiceServer,
+    routing_service_server::RoutingServiceServer,
 };
 use tonic::service::Routes;
 
@@ -40,6 +42,7 @@ pub(crate) const SERVICES: &[&str] = &[
     "reflex.leads.v1.LeadService",
     "reflex.leads.v1.MergeService",
     "reflex.leads.v1.OwnershipService",
+    "reflex.leads.v1.PrivacyService",
     "reflex.leads.v1.RoutingService",
 ];
 
@@ -66,6 +69,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(AccountServiceServer::new(rpc()))
         .add_service(FieldServiceServer::new(rpc()))
         .add_service(MergeServiceServer::new(rpc()))
-        .add_service(OwnershipServiceServer::new(rpc()));
+        .add_service(OwnershipServiceServer::new(rpc()))
+        .add_service(PrivacyServiceServer::new(rpc()));
     routes.routes()
 }

@@ -26,6 +26,7 @@ pub(crate) mod merges;
 pub(crate) mod ownership;
 pub(crate) mod past_leads;
 pub(crate) mod policies;
+pub(crate) mod privacy;
 pub(crate) mod reroute;
 pub(crate) mod running_clocks;
 pub(crate) mod setup_versions;

@@ -7,7 +7,7 @@ use reflex_tenancy::TenantId;
 
 use crate::commands::{
     accounts, apply, calendar, claims, dead_letters, export, expr, fields, follow_ups, inbox, keys, leads, members,
-    messages, routing,
+    messages, privacy, routing,
 };
 
 /// Reflex from the command line: set up tenants, take leads in, see who got them and why, and who was told.
@@ -87,6 +87,7 @@ pub(crate) enum Command {
     Fields(fields::Fields),
     Inbox(inbox::Inbox),
     Messages(messages::Messages),
+    Privacy(privacy::Privacy),
     Dlq(dead_letters::DeadLetters),
     Calendar(calendar::Calendar),
     Expr(expr::Expr),

@@ -14,6 +14,7 @@ pub(crate) mod keys;
 pub(crate) mod leads;
 pub(crate) mod members;
 pub(crate) mod messages;
+pub(crate) mod privacy;
 pub(crate) mod routing;
 
 use std::path::PathBuf;
@@ -49,6 +50,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Fields(command) => command.run(&output).await,
         Command::Inbox(command) => command.run(&output).await,
         Command::Messages(command) => command.run(&output).await,
+        Command::Privacy(command) => command.run(&output).await,
         Command::Dlq(command) => command.run(&output).await,
         Command::Calendar(command) => command.run(&output),
         Command::Expr(command) => command.run(&output),

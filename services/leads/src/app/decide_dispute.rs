@@ -209,13 +209,12 @@ impl App {
         let mut tx = self.db.begin("get_dispute", &TenantSet::one(tenant)).await?;
         let found = ownership::find(&mut tx, tenant, id).await?;
         let dispute = found.ok_or_else(|| Error::NotFound(id.to_string()))?;
-        let evidence = match dispute.evidence() {
-            Some(said) => said,
-            None => {
-                let lead = leads::find_survivor(&mut tx, tenant, LeadId(dispute.lead_id)).await?;
-                let lead = lead.map_or(dispute.lead_id, |lead| lead.lead_id);
-                evidence(&mut tx, tenant, LeadId(lead)).await?
-            }
+        let evidence = if let Some(said) = dispute.evidence() {
+            said
+        } else {
+            let lead = leads::find_survivor(&mut tx, tenant, LeadId(dispute.lead_id)).await?;
+            let lead = lead.map_or(dispute.lead_id, |lead| lead.lead_id);
+            evidence(&mut tx, tenant, LeadId(lead)).await?
         };
         Ok(GetDisputeResponse {
             dispute: Some(convert::ownership::dispute(&dispute)),

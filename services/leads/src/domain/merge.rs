@@ -246,7 +246,7 @@ fn is_empty(value: Option<&str>) -> bool {
     value.is_none_or(str::is_empty)
 }
 
-fn union<'a, const N: usize>(contents: [&'a Content; N]) -> BTreeSet<&'a str> {
+fn union<const N: usize>(contents: [&Content; N]) -> BTreeSet<&str> {
     let fields = contents.into_iter().flat_map(|content| content.0.keys());
     fields.map(String::as_str).collect()
 }

@@ -1,6 +1,6 @@
 //! Whose lead it was, told from what is on record: decisions, losses, merges. Nothing is kept twice.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -86,7 +86,7 @@ impl Span {
 /// Tells whose a lead was, in order; while it was merged, whose the other lead was. `records` has the lead and all that it was
 /// ever merged into, directly or by way of others.
 #[must_use]
-pub fn spans(lead: LeadId, records: &HashMap<LeadId, Record>) -> Vec<Span> {
+pub fn spans(lead: LeadId, records: &BTreeMap<LeadId, Record>) -> Vec<Span> {
     spans_within(lead, records, (Timestamp::MIN, None))
 }
 
@@ -94,7 +94,7 @@ pub fn spans(lead: LeadId, records: &HashMap<LeadId, Record>) -> Vec<Span> {
 /// looking ends even where two leads were merged into each other at different times.
 fn spans_within(
     lead: LeadId,
-    records: &HashMap<LeadId, Record>,
+    records: &BTreeMap<LeadId, Record>,
     (start, end): (Timestamp, Option<Timestamp>),
 ) -> Vec<Span> {
     let Some(record) = records.get(&lead) else {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     /// Returns lead, owner, start and end of each span.
-    fn told(of: LeadId, records: &HashMap<LeadId, Record>) -> Vec<(u128, String, i64, Option<(i64, &'static str)>)> {
+    fn told(of: LeadId, records: &BTreeMap<LeadId, Record>) -> Vec<(u128, String, i64, Option<(i64, &'static str)>)> {
         let spans = spans(of, records).into_iter();
         spans
             .map(|it| {
@@ -277,7 +277,7 @@ mod tests {
                 vec![an(1, Some((6, "dispute"))), bo(6, None)],
             ),
         ] {
-            let records = HashMap::from([(lead(1), record(is_owned, happened.clone()))]);
+            let records = BTreeMap::from([(lead(1), record(is_owned, happened.clone()))]);
             assert_eq!(told(lead(1), &records), expected, "{happened:?}");
         }
     }
@@ -288,7 +288,7 @@ mod tests {
             survivor: lead(survivor),
             until: until.map(at),
         };
-        let mut records = HashMap::from([
+        let mut records = BTreeMap::from([
             (
                 lead(1),
                 record(true, vec![(1, assigned("an")), (10, merged(2, Some(20)))]),

@@ -1,6 +1,6 @@
 //! What is on record of whose leads are, and disputes about it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
@@ -34,8 +34,8 @@ pub(crate) async fn get_records(
     tx: &mut PgConnection,
     tenant: &TenantId,
     lead: LeadId,
-) -> Result<HashMap<LeadId, Record>, DbError> {
-    let mut records = HashMap::new();
+) -> Result<BTreeMap<LeadId, Record>, DbError> {
+    let mut records = BTreeMap::new();
     let mut wanted = vec![lead];
     while let Some(lead) = wanted.pop() {
         if records.contains_key(&lead) {

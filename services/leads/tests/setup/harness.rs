@@ -13,7 +13,7 @@ use reflex_proto::{
         follow_up_service_client::FollowUpServiceClient, form_service_client::FormServiceClient,
         import_service_client::ImportServiceClient, lead_service_client::LeadServiceClient, member,
         merge_service_client::MergeServiceClient, ownership_service_client::OwnershipServiceClient,
-        routing_service_client::RoutingServiceClient,
+        privacy_service_client::PrivacyServiceClient, routing_service_client::RoutingServiceClient,
     },
     platform::v1::Reason,
 };
@@ -63,6 +63,7 @@ pub(crate) struct Caller {
     pub(crate) fields: FieldServiceClient<Connection>,
     pub(crate) merges: MergeServiceClient<Connection>,
     pub(crate) ownership: OwnershipServiceClient<Connection>,
+    pub(crate) privacy: PrivacyServiceClient<Connection>,
     pub(crate) claims: ClaimServiceClient<Connection>,
     pub(crate) follow_ups: FollowUpServiceClient<Connection>,
 }
@@ -139,6 +140,7 @@ impl Leads {
             fields: FieldServiceClient::new(connection.clone()),
             merges: MergeServiceClient::new(connection.clone()),
             ownership: OwnershipServiceClient::new(connection.clone()),
+            privacy: PrivacyServiceClient::new(connection.clone()),
             claims: ClaimServiceClient::new(connection.clone()),
             follow_ups: FollowUpServiceClient::new(connection.clone()),
             leads: LeadServiceClient::new(connection.clone()),

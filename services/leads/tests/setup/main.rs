@@ -16,6 +16,7 @@ mod ownership;
 mod policies;
 mod policy_checks;
 mod policy_tables;
+mod privacy;
 mod routing;
 mod snapshot;
 mod watch;

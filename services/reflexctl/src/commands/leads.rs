@@ -5,6 +5,7 @@ mod explain;
 mod file;
 mod import;
 mod merge;
+mod ownership;
 mod show;
 mod watch;
 mod why_not;
@@ -79,6 +80,12 @@ Examples:
     /// Lists merges, newest first, also those that were undone.
     #[command(after_help = "Example:\n  reflexctl leads merges L000123")]
     Merges(merge::Merges),
+    /// Tells who had a lead from its capture until now, and why it went from one to the next.
+    #[command(
+        after_help = "Examples:\n  reflexctl leads ownership L000123\n  reflexctl leads ownership L000123 --at '2026-03-05 10:00'"
+    )]
+    Ownership(ownership::Ownership),
+    Dispute(ownership::Dispute),
 }
 
 #[derive(Debug, Args)]
@@ -138,6 +145,8 @@ impl Leads {
             LeadsCommand::Merge(merge) => merge.run(&self.connection, output).await,
             LeadsCommand::Unmerge(unmerge) => unmerge.run(&self.connection, output).await,
             LeadsCommand::Merges(merges) => merges.run(&self.connection, output).await,
+            LeadsCommand::Ownership(ownership) => ownership.run(&self.connection, output).await,
+            LeadsCommand::Dispute(dispute) => dispute.run(&self.connection, output).await,
             LeadsCommand::Explain { lead, lang } => self.explain(lead, *lang, output).await,
         };
         self.connection.explain(outcome)

@@ -26,19 +26,19 @@ pub struct FieldConflict {
     pub restored: Option<String>,
 }
 
-/// Takes one of the `merges` that hold into a lead back; they are in their order, each with what decided about it, and `now`
+/// Takes one of the merges that hold into a lead back; `chain` has them in their order, each with what decided about it, and `now`
 /// is what the lead says.
 ///
 /// # Panics
 /// When there is no merge at `at`.
 #[must_use]
-pub fn without(merges: &[(Images, Preference, Choices)], at: usize, now: &Content) -> Undone {
-    let (undone, ..) = &merges[at];
+pub fn without(chain: &[(Images, Preference, Choices)], at: usize, now: &Content) -> Undone {
+    let (undone, ..) = &chain[at];
     let mut told = undone.before.clone();
     let mut contact = undone.contact_before;
     let mut after = (&undone.after, undone.contact_after);
     let mut later = Vec::new();
-    for (images, preference, choices) in &merges[at + 1..] {
+    for (images, preference, choices) in &chain[at + 1..] {
         // What was changed between two merges stays changed.
         for field in union([&images.before, after.0]) {
             if images.before.find(field) != after.0.find(field) {
@@ -49,11 +49,11 @@ pub fn without(merges: &[(Images, Preference, Choices)], at: usize, now: &Conten
             contact = images.contact_before;
         }
         after = (&images.after, images.contact_after);
-        let (merged, fields) = merge(&told, &images.loser, *preference, choices);
+        let (outcome, fields) = merge(&told, &images.loser, *preference, choices);
         let contact_after = first_contact(contact, images.contact_loser);
         later.push(Images {
-            before: std::mem::replace(&mut told, merged.clone()),
-            after: merged,
+            before: std::mem::replace(&mut told, outcome.clone()),
+            after: outcome,
             fields,
             contact_before: std::mem::replace(&mut contact, contact_after),
             contact_after,
@@ -63,11 +63,11 @@ pub fn without(merges: &[(Images, Preference, Choices)], at: usize, now: &Conten
     let mut content = now.clone();
     let mut conflicts = Vec::new();
     for field in union([now, &told, after.0]) {
-        let (kept, restored, merged) = (now.find(field), told.find(field), after.0.find(field));
-        if kept == restored || restored == merged {
+        let (kept, restored, expected) = (now.find(field), told.find(field), after.0.find(field));
+        if kept == restored || restored == expected {
             continue;
         }
-        if kept == merged {
+        if kept == expected {
             content.set(field, restored);
         } else {
             conflicts.push(FieldConflict {
@@ -87,9 +87,9 @@ pub fn without(merges: &[(Images, Preference, Choices)], at: usize, now: &Conten
 /// Returns the first contact that a lead had by itself, as far as its row tells: one that it had before a merge gave it one.
 /// `now` is what it has.
 #[must_use]
-pub fn own_contact<'a>(merges: impl IntoIterator<Item = &'a Images>, now: Option<Timestamp>) -> Option<Timestamp> {
+pub fn own_contact<'a>(chain: impl IntoIterator<Item = &'a Images>, now: Option<Timestamp>) -> Option<Timestamp> {
     let mut after = None;
-    for images in merges {
+    for images in chain {
         if after.is_none() && images.contact_before.is_some() {
             return images.contact_before;
         }
