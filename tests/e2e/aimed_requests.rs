@@ -286,6 +286,83 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
     (
         "leads.v1.PoolService/PickLead",
         r#"{"name": "<lead>", "member": "<member>"}"#,
+        "leads.v1.MergeService/MergeLeads",
+        r#"{"survivor": "<lead>", "loser": "<spare_lead>"}"#,
+        MISSING,
+    ),
+    ("leads.v1.MergeService/GetMerge", r#"{"name": "<merge>"}"#, MISSING),
+    ("leads.v1.MergeService/ListMerges", "{}", Nothing),
+    (
+        "leads.v1.MergeService/ListMerges",
+        r#"{"lead": "<merged_lead>"}"#,
+        Nothing,
+    ),
+    (
+        "leads.v1.MergeService/ListMerges",
+        r#"{"pageSize": 1, "pageToken": "<page_of_merges>"}"#,
+        INVALID,
+    ),
+    ("leads.v1.MergeService/UnmergeLeads", r#"{"name": "<merge>"}"#, MISSING),
+    (
+        "leads.v1.OwnershipService/ListOwnership",
+        r#"{"lead": "<lead>"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.OwnershipService/GetOwnerAt",
+        r#"{"lead": "<lead>", "time": "2026-01-01T00:00:00Z"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.OwnershipService/OpenDispute",
+        r#"{"lead": "<called_lead>", "claimant": "<boss>", "reason": "x"}"#,
+        // Nobody of theirs can claim anything here; the lead is not even looked for.
+        UNKNOWN,
+    ),
+    (
+        "leads.v1.OwnershipService/DecideDispute",
+        r#"{"name": "<dispute>", "owner": "<member>", "reason": "x"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.OwnershipService/GetDispute",
+        r#"{"name": "<dispute>"}"#,
+        MISSING,
+    ),
+    ("leads.v1.OwnershipService/ListDisputes", "{}", Nothing),
+    (
+        "leads.v1.OwnershipService/ListDisputes",
+        r#"{"lead": "<lead>"}"#,
+        Nothing,
+    ),
+    (
+        "leads.v1.OwnershipService/ListDisputes",
+        r#"{"pageSize": 1, "pageToken": "<page_of_disputes>"}"#,
+        INVALID,
+    ),
+    (
+        "leads.v1.PrivacyService/FindSubject",
+        r#"{"subject": {"lead": "<lead>"}}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.PrivacyService/FindSubject",
+        r#"{"subject": {"phone": "13812345678"}}"#,
+        Nothing,
+    ),
+    (
+        "leads.v1.PrivacyService/ExportSubject",
+        r#"{"subject": {"lead": "<lead>"}}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.PrivacyService/GetErasure",
+        r#"{"name": "<erasure>"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.PrivacyService/EraseSubject",
+        r#"{"subject": {"lead": "<merged_lead>"}}"#,
         MISSING,
     ),
     (

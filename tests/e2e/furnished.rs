@@ -86,6 +86,7 @@ impl Furnished {
         })
         .await;
         furnishing.calls().await;
+        furnishing.pairs().await;
         furnishing.dead_letter(clock).await;
         furnishing.tokens().await;
         let Furnishing { tenant, names, .. } = furnishing;
@@ -321,6 +322,43 @@ impl Furnishing<'_> {
         self.ask("leads.v1.TagService/RecordLeadFacts", seen).await;
     }
 
+    /// Merges two pairs of leads, disputes two leads, and erases somebody.
+    async fn pairs(&mut self) {
+        let mut leads = Vec::new();
+        for number in 1..=7 {
+            let lead = json!({"source": "canary", "externalId": format!("E-00080{number}"), "company": MARK,
+                "contactName": MARK, "phone": format!("1370000000{number}")});
+            let answer = self
+                .ask("leads.v1.LeadService/CaptureLead", json!({"lead": lead}))
+                .await;
+            leads.push(answer["name"].as_str().unwrap().to_owned());
+        }
+        eventually("all of them have their owner", async || {
+            let request = json!({"state": "STATE_CAPTURED"});
+            let waiting = self.ask("leads.v1.LeadService/ListLeads", request).await;
+            waiting["leads"].is_null()
+        })
+        .await;
+        for pair in [&leads[..2], &leads[2..4]] {
+            let request = json!({"survivor": pair[0], "loser": pair[1], "reason": MARK});
+            let answer = self.ask("leads.v1.MergeService/MergeLeads", request).await;
+            self.keep(&answer, &[("merge", "/merge/name"), ("merged_lead", "/merge/loser")]);
+        }
+        self.names.insert("spare_lead", leads[4].clone());
+        self.names.insert("boss", BOSS.into());
+        for lead in [leads[0].clone(), self.names["lead"].clone()] {
+            let request = json!({"lead": lead, "claimant": BOSS, "reason": MARK});
+            let answer = self.ask("leads.v1.OwnershipService/OpenDispute", request).await;
+            let dispute = answer["dispute"]["name"].as_str().unwrap().to_owned();
+            self.names.insert("dispute", dispute);
+        }
+        let subject = json!({"phone": "13700000006"});
+        let answer = self
+            .ask("leads.v1.PrivacyService/EraseSubject", json!({"subject": subject}))
+            .await;
+        self.keep(&answer, &[("erasure", "/certificate/name")]);
+    }
+
     /// Tells a fact that nobody can read.
     async fn dead_letter(&mut self, clock: &FixedClock) {
         let id = SystemIds.next();
@@ -374,6 +412,16 @@ impl Furnishing<'_> {
             (
                 "page_of_members",
                 "leads.v1.DirectoryService/ListMembers",
+                json!({"pageSize": 1}),
+            ),
+            (
+                "page_of_merges",
+                "leads.v1.MergeService/ListMerges",
+                json!({"pageSize": 1}),
+            ),
+            (
+                "page_of_disputes",
+                "leads.v1.OwnershipService/ListDisputes",
                 json!({"pageSize": 1}),
             ),
             (

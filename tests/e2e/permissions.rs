@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 83),
-    (Role::Manager, 78),
-    (Role::Sales, 47),
+    (Role::Admin, 97),
+    (Role::Manager, 92),
+    (Role::Sales, 54),
     (Role::Integration, 8),
-    (Role::Viewer, 35),
-    (Role::Service, 41),
+    (Role::Viewer, 41),
+    (Role::Service, 47),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,7 +32,13 @@ const GRANTS: &[(&str, &[Role])] = &[
     ("leads.capture", &[Admin, Manager, Sales, Integration, Service]),
     ("leads.claim", &[Admin, Manager, Sales]),
     ("leads.close", &[Admin, Manager, Sales]),
+    // Says whose lead it is after a dispute ...
+    ("leads.decide_dispute", &[Admin, Manager]),
+    // ... which whoever works on leads may open.
+    ("leads.dispute", &[Admin, Manager, Sales]),
     ("leads.import", &[Admin, Manager]),
+    // Makes one lead of two, and two of one.
+    ("leads.merge", &[Admin, Manager]),
     ("leads.read", &[Admin, Manager, Sales, Viewer, Service]),
     // Phone and e-mail unmasked.
     ("leads.read_contact", &[Admin, Manager, Sales, Service]),
@@ -43,6 +49,10 @@ const GRANTS: &[(&str, &[Role])] = &[
     ("messages.read", &[Admin, Manager, Service]),
     ("platform.dead_letters.read", &[Admin]),
     ("platform.dead_letters.write", &[Admin]),
+    // For good, and everything of somebody ...
+    ("privacy.erase", &[Admin, Manager]),
+    // ... and all that is held about them.
+    ("privacy.read", &[Admin, Manager]),
     ("routing.read", &[Admin, Manager, Sales, Viewer, Service]),
     // Shows leads, and costs as much as reading all of them.
     ("routing.simulate", &[Admin, Manager]),

@@ -5,6 +5,8 @@ pub(crate) mod directory;
 pub(crate) mod fields;
 pub(crate) mod form;
 pub(crate) mod import;
+pub(crate) mod merge;
+pub(crate) mod ownership;
 pub(crate) mod pool;
 pub(crate) mod routing;
 pub(crate) mod tags;
@@ -149,6 +151,7 @@ pub(crate) fn state(state: State) -> lead::State {
         State::Claimed => lead::State::Claimed,
         State::Contacted => lead::State::Contacted,
         State::Closed => lead::State::Closed,
+        State::Merged => lead::State::Merged,
     }
 }
 

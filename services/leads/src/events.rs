@@ -19,6 +19,9 @@ pub(crate) const CLAIM_EXPIRED: &str = "reflex.leads.v1.ClaimExpired";
 pub(crate) const LEAD_ESCALATED: &str = "reflex.leads.v1.LeadEscalated";
 pub(crate) const LEAD_FIRST_CONTACTED: &str = "reflex.leads.v1.LeadFirstContacted";
 pub(crate) const FOLLOW_UP_RECORDED: &str = "reflex.leads.v1.FollowUpRecorded";
+pub(crate) const LEAD_MERGED: &str = "reflex.leads.v1.LeadMerged";
+pub(crate) const LEAD_UNMERGED: &str = "reflex.leads.v1.LeadUnmerged";
+pub(crate) const SUBJECT_ERASED: &str = "reflex.leads.v1.SubjectErased";
 pub(crate) const MEMBER_CHANGED: &str = "reflex.leads.v1.MemberChanged";
 
 /// Makes facts of one tenant at one time.

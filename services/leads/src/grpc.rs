@@ -9,7 +9,10 @@ mod follow_up;
 mod form;
 mod import;
 mod lead;
+mod merge;
+mod ownership;
 mod pool;
+mod privacy;
 mod routing;
 mod tag;
 mod webhook;
@@ -21,9 +24,10 @@ use reflex_proto::leads::v1::{
     claim_service_server::ClaimServiceServer, directory_service_server::DirectoryServiceServer,
     field_service_server::FieldServiceServer, follow_up_service_server::FollowUpServiceServer,
     form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
-    lead_service_server::LeadServiceServer, pool_service_server::PoolServiceServer,
-    routing_service_server::RoutingServiceServer, tag_service_server::TagServiceServer,
-    webhook_service_server::WebhookServiceServer,
+    lead_service_server::LeadServiceServer, merge_service_server::MergeServiceServer,
+    ownership_service_server::OwnershipServiceServer, pool_service_server::PoolServiceServer,
+    privacy_service_server::PrivacyServiceServer, routing_service_server::RoutingServiceServer,
+    tag_service_server::TagServiceServer, webhook_service_server::WebhookServiceServer,
 };
 use tonic::service::Routes;
 
@@ -40,7 +44,10 @@ pub(crate) const SERVICES: &[&str] = &[
     "reflex.leads.v1.FormService",
     "reflex.leads.v1.ImportService",
     "reflex.leads.v1.LeadService",
+    "reflex.leads.v1.MergeService",
+    "reflex.leads.v1.OwnershipService",
     "reflex.leads.v1.PoolService",
+    "reflex.leads.v1.PrivacyService",
     "reflex.leads.v1.RoutingService",
     "reflex.leads.v1.TagService",
     "reflex.leads.v1.WebhookService",
@@ -68,6 +75,9 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(ImportServiceServer::new(rpc()))
         .add_service(AccountServiceServer::new(rpc()))
         .add_service(FieldServiceServer::new(rpc()))
+        .add_service(MergeServiceServer::new(rpc()))
+        .add_service(OwnershipServiceServer::new(rpc()))
+        .add_service(PrivacyServiceServer::new(rpc()))
         .add_service(PoolServiceServer::new(rpc()))
         .add_service(TagServiceServer::new(rpc()))
         .add_service(WebhookServiceServer::new(rpc()));

@@ -74,6 +74,9 @@ fn reader(kind: &str) -> Option<Read> {
         "reflex.leads.v1.LeadEscalated" => lead_escalated,
         "reflex.leads.v1.ClaimExpired" => claim_expired,
         "reflex.leads.v1.LeadFirstContacted" => lead_first_contacted,
+        "reflex.leads.v1.LeadMerged" => lead_merged,
+        "reflex.leads.v1.LeadUnmerged" => lead_unmerged,
+        "reflex.leads.v1.SubjectErased" => subject_erased,
         _ => return None,
     })
 }
@@ -96,6 +99,36 @@ fn member_changed(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerErro
 fn lead_first_contacted(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
     let contacted: leads::LeadFirstContacted = event.decode()?;
     facts.stops.push((event.tenant.clone(), contacted.lead));
+    Ok(())
+}
+
+/// Nobody is reminded of a lead that stands for another.
+fn lead_merged(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
+    let merged: leads::LeadMerged = event.decode()?;
+    let survivor = merged.survivor_contacted.then_some(merged.survivor);
+    for lead in std::iter::once(merged.lead).chain(survivor) {
+        let subject = (event.tenant.clone(), lead);
+        facts.resumes.retain(|resumed| *resumed != subject);
+        facts.stops.push(subject);
+    }
+    Ok(())
+}
+
+fn lead_unmerged(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
+    let unmerged: leads::LeadUnmerged = event.decode()?;
+    let lead = unmerged.waits.then_some(unmerged.lead);
+    let survivor = unmerged.survivor_waits.then_some(unmerged.survivor);
+    for lead in lead.into_iter().chain(survivor) {
+        let subject = (event.tenant.clone(), lead);
+        facts.stops.retain(|stopped| *stopped != subject);
+        facts.resumes.push(subject);
+    }
+    Ok(())
+}
+
+fn subject_erased(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
+    let erased: leads::SubjectErased = event.decode()?;
+    facts.erased.push((event.tenant.clone(), erased.lead));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 pub mod attempts;
 pub mod channels;
+pub mod erasing;
 pub mod inbox;
 pub mod messages;
 pub mod recipients;

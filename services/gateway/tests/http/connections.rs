@@ -120,6 +120,7 @@ async fn an_answer_left_unread_is_given_up() {
     gateway.leads.on(GET_LEAD, move |_, _, _: GetLeadRequest| {
         Ok(GetLeadResponse {
             lead: Some(lead.clone()),
+            ..GetLeadResponse::default()
         })
     });
     let mut stream = gateway.client.connect().await;

@@ -48,7 +48,10 @@ async fn a_call_goes_through_with_everything_that_belongs_to_it() {
             budget_min_fen: 9_007_199_254_740_993,
             ..Lead::default()
         };
-        Ok(GetLeadResponse { lead: Some(lead) })
+        Ok(GetLeadResponse {
+            lead: Some(lead),
+            ..GetLeadResponse::default()
+        })
     });
     let headers = [
         ("content-type", "application/json"),

@@ -153,11 +153,28 @@ impl App {
     }
 }
 
-/// Locks a lead of the caller's tenant.
+/// Locks a lead of the caller's tenant, which has to be one of its own: what is done to one that stands for another is not
+/// done to that one, which somebody else may own.
 pub(crate) async fn lock(tx: &mut PgConnection, caller: &Caller, lead: LeadId) -> Result<LeadRow, Error> {
-    leads::find_for_update(tx, &caller.tenant, lead)
-        .await?
-        .ok_or_else(|| Error::NotFound(lead.to_string()))
+    let found = leads::find_for_update(tx, &caller.tenant, lead).await?;
+    let found = found.ok_or_else(|| Error::NotFound(lead.to_string()))?;
+    check_is_own(&found)?;
+    Ok(found)
+}
+
+/// Checks that a lead was not merged into another.
+///
+/// # Errors
+/// [`Error::WrongState`] naming that one.
+pub(crate) fn check_is_own(lead: &LeadRow) -> Result<(), Error> {
+    match lead.merged_into {
+        None => Ok(()),
+        Some(survivor) => Err(Error::WrongState(format!(
+            "{} was merged into {}",
+            LeadId(lead.lead_id),
+            LeadId(survivor)
+        ))),
+    }
 }
 
 /// Returns who acts: the member of the token, or whoever a manager names.

@@ -24,15 +24,23 @@ const DEFAULT_PAGE: i32 = 50;
 const LARGEST_PAGE: i32 = 1_000;
 
 impl App {
-    /// Returns one lead.
+    /// Returns one lead, or the one that it was merged into.
     ///
     /// # Errors
     /// [`Error::NotFound`].
     pub(crate) async fn get_lead(&self, caller: &Caller, name: &str) -> Result<GetLeadResponse, Error> {
         let id = lead_name("name", name)?;
         let mut tx = self.db.begin("get_lead", &TenantSet::one(&caller.tenant)).await?;
+        let found = leads::find_survivor(&mut tx, &caller.tenant, id).await?;
+        let found = found.ok_or_else(|| Error::NotFound(id.to_string()))?;
+        let merged_lead = if found.lead_id == id.0 {
+            String::new()
+        } else {
+            id.to_string()
+        };
         Ok(GetLeadResponse {
-            lead: Some(self.shown(&mut tx, caller, id).await?),
+            lead: Some(show(&found, caller)),
+            merged_lead,
         })
     }
 

@@ -16,9 +16,7 @@ use super::{
 };
 use crate::{
     convert,
-    domain::{
-        decision::Trigger, directory::DirectoryError, member::Member, member_change::MemberChange, tree::PlacementError,
-    },
+    domain::{directory::DirectoryError, member::Member, member_change::MemberChange, tree::PlacementError},
     error::Error,
     events::{self, Facts},
     store::{members, reroute},
@@ -88,7 +86,7 @@ impl App {
         let mut rehomed = 0;
         for leaver in changes.iter().filter(|change| change.leaves()) {
             let leaver = &leaver.after().id;
-            rehomed += rehome::leads_of(&mut change.tx, &change.tenant, leaver, Trigger::OwnerLeft).await?;
+            rehomed += rehome::leads_of(self, &mut change.tx, &change.tenant, leaver).await?;
         }
         let waiting: BTreeMap<_, _> = changes
             .iter()

@@ -108,10 +108,10 @@ impl App {
             .db
             .begin("list_follow_ups", &TenantSet::one(&caller.tenant))
             .await?;
-        if leads::find(&mut tx, &caller.tenant, lead).await?.is_none() {
-            return Err(Error::NotFound(lead.to_string()));
-        }
-        let mut rows = follow_ups::list(&mut tx, &caller.tenant, lead, before, size + 1).await?;
+        let found = leads::find_survivor(&mut tx, &caller.tenant, lead).await?;
+        let found = found.ok_or_else(|| Error::NotFound(lead.to_string()))?;
+        let held = LeadId(found.lead_id);
+        let mut rows = follow_ups::list(&mut tx, &caller.tenant, held, before, size + 1).await?;
         let more = rows.len() as u64 > size.unsigned_abs();
         rows.truncate(usize::try_from(size).unwrap_or(usize::MAX));
         let next_page_token = match rows.last() {

@@ -187,6 +187,12 @@ uuid!(/// A lead, `leads/{lead}`.
     LeadId, "leads");
 uuid!(/// A follow-up, `followUps/{follow_up}`.
     FollowUpId, "followUps");
+uuid!(/// A dispute about a lead, `disputes/{dispute}`.
+    DisputeId, "disputes");
+uuid!(/// An erasure of somebody's data, `erasures/{erasure}`.
+    ErasureId, "erasures");
+uuid!(/// A merge of two leads, `merges/{merge}`.
+    MergeId, "merges");
 uuid!(/// A leave, `leaves/{leave}`.
     LeaveId, "leaves");
 

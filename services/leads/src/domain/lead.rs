@@ -21,17 +21,20 @@ pub enum State {
     Contacted,
     /// Closed.
     Closed,
+    /// Merged into another lead, which it stands for.
+    Merged,
 }
 
 impl State {
     /// Every state, in the order a lead passes them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Captured,
         Self::Queued,
         Self::Assigned,
         Self::Claimed,
         Self::Contacted,
         Self::Closed,
+        Self::Merged,
     ];
 
     /// Returns the word tables and messages use.
@@ -44,6 +47,7 @@ impl State {
             Self::Claimed => "claimed",
             Self::Contacted => "contacted",
             Self::Closed => "closed",
+            Self::Merged => "merged",
         }
     }
 
@@ -56,11 +60,12 @@ impl State {
     /// Tells whether a lead may move from this state to `next`.
     ///
     /// Anything open may be contacted, since a call that happened cannot be refused; anything owned may get another owner
-    /// or wait for one; only an assigned lead is claimed; nothing leaves `Closed`, nothing returns to `Captured`.
+    /// or wait for one; only an assigned lead is claimed; nothing leaves `Closed`, nothing returns to `Captured`. Merging and
+    /// its undoing are no moves of a lead's own: a lead may stand for another from any state, and comes back to it.
     #[must_use]
     pub fn may_become(self, next: Self) -> bool {
         match next {
-            Self::Captured => false,
+            Self::Captured | Self::Merged => false,
             Self::Claimed => self == Self::Assigned,
             Self::Queued => self.is_open() && self != Self::Queued,
             Self::Contacted => self.is_open() && self != Self::Contacted,
@@ -77,7 +82,7 @@ impl State {
     /// Tells whether anything can still happen to the lead.
     #[must_use]
     pub fn is_open(self) -> bool {
-        self != Self::Closed
+        !matches!(self, Self::Closed | Self::Merged)
     }
 }
 
@@ -125,14 +130,15 @@ mod tests {
 
     #[test]
     fn only_legal_moves_are_allowed() {
-        use State::{Assigned, Captured, Claimed, Closed, Contacted, Queued};
-        let table: [(State, &[State]); 6] = [
+        use State::{Assigned, Captured, Claimed, Closed, Contacted, Merged, Queued};
+        let table: [(State, &[State]); 7] = [
             (Captured, &[Queued, Assigned, Contacted, Closed]),
             (Queued, &[Assigned, Contacted, Closed]),
             (Assigned, &[Queued, Assigned, Claimed, Contacted, Closed]),
             (Claimed, &[Queued, Assigned, Contacted, Closed]),
             (Contacted, &[Queued, Assigned, Closed]),
             (Closed, &[]),
+            (Merged, &[]),
         ];
         for (from, legal) in table {
             for to in State::ALL {

@@ -236,14 +236,16 @@ impl NewRow {
     }
 }
 
-/// Lists the leads that earlier calls wrote with these request ids or external ids.
+/// Lists the leads that earlier calls wrote with these request ids or external ids; of those merged since, the survivors.
 pub(crate) async fn list_earlier(tx: &mut PgConnection, keys: &[Key<'_>]) -> Result<Vec<Stored>, DbError> {
     let found: Vec<StoredRow> = sqlx::query_as(
-        "select distinct l.tenant_id, l.lead_id, l.number, l.source, l.external_id, l.request_id, l.payload_hash,
-             l.create_time
+        "select distinct l.tenant_id, coalesce(s.lead_id, l.lead_id) as lead_id, coalesce(s.number, l.number) as number,
+             l.source, l.external_id, l.request_id, l.payload_hash, coalesce(s.create_time, l.create_time) as create_time
          from unnest($1::text[], $2::uuid[], $3::text[], $4::text[]) as sent (tenant_id, request_id, source, external_id)
          join leads l on l.tenant_id = sent.tenant_id
-             and (l.request_id = sent.request_id or (l.source = sent.source and l.external_id = sent.external_id))",
+             and (l.request_id = sent.request_id or (l.source = sent.source and l.external_id = sent.external_id))
+         left join leads s on l.merged_into is not null and s.tenant_id = l.tenant_id
+             and s.lead_id = survivor_of(l.tenant_id, l.merged_into)",
     )
     .bind(keys.iter().map(|key| key.tenant.as_str()).collect::<Vec<_>>())
     .bind(keys.iter().map(|key| key.request_id).collect::<Vec<_>>())

@@ -1,5 +1,8 @@
 //! What was done with leads.
 
+use std::collections::HashMap;
+
+use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
 use reflex_pg::DbError;
 use reflex_proto::leads::v1::FollowUp;
@@ -90,7 +93,7 @@ pub(crate) async fn progress(tx: &mut PgConnection, tenant: &TenantId, lead: Lea
     Ok(progress)
 }
 
-/// Lists a lead's follow-ups, newest first, older than `before`.
+/// Lists the follow-ups of a lead and of those merged into it, newest first, older than `before`.
 pub(crate) async fn list(
     tx: &mut PgConnection,
     tenant: &TenantId,
@@ -99,10 +102,15 @@ pub(crate) async fn list(
     limit: i64,
 ) -> Result<Vec<FollowUpRow>, DbError> {
     let rows = sqlx::query_as(
-        "select follow_up_id, lead_id, member, kind, attitude, next_action, note, screening_complete, occur_time,
-             create_time, progress_tag
-         from follow_ups where tenant_id = $1 and lead_id = $2 and ($3::uuid is null or follow_up_id < $3)
-         order by follow_up_id desc limit $4",
+        "select f.follow_up_id, f.lead_id, f.member, f.kind, f.attitude, f.next_action, f.note, f.screening_complete,
+             f.occur_time, f.create_time, f.progress_tag
+         from merged_leads($1, $2) as held (lead_id)
+         cross join lateral (
+             select * from follow_ups f where f.tenant_id = $1 and f.lead_id = held.lead_id
+                 and ($3::uuid is null or f.follow_up_id < $3)
+             order by f.follow_up_id desc limit $4
+         ) f
+         order by f.follow_up_id desc limit $4",
     )
     .bind(tenant.as_str())
     .bind(lead.0)
@@ -111,4 +119,81 @@ pub(crate) async fn list(
     .fetch_all(tx)
     .await?;
     Ok(rows)
+}
+
+/// Returns when the customers of these leads, and of those merged into them, were last called or visited.
+pub(crate) async fn list_last_reached(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    leads: &[LeadId],
+) -> Result<HashMap<Uuid, Timestamp>, DbError> {
+    let rows: Vec<(Uuid, SqlTimestamp)> = sqlx::query_as(
+        "select asked.lead_id, max(f.occur_time) from unnest($2::uuid[]) as asked (lead_id)
+         cross join lateral merged_leads($1, asked.lead_id) as held (lead_id)
+         join follow_ups f on f.tenant_id = $1 and f.lead_id = held.lead_id and f.kind in ('call', 'visit')
+         group by asked.lead_id",
+    )
+    .bind(tenant.as_str())
+    .bind(leads.iter().map(|lead| lead.0).collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(|(lead, time)| (lead, time.to_jiff())).collect())
+}
+
+/// Lists the ids of a lead's own follow-ups later than `after`, oldest first.
+pub(crate) async fn list_ids_after(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    lead: LeadId,
+    after: Uuid,
+) -> Result<Vec<Uuid>, DbError> {
+    let ids = sqlx::query_scalar(
+        "select follow_up_id from follow_ups where tenant_id = $1 and lead_id = $2 and follow_up_id > $3
+         order by follow_up_id",
+    )
+    .bind(tenant.as_str())
+    .bind(lead.0)
+    .bind(after)
+    .fetch_all(tx)
+    .await?;
+    Ok(ids)
+}
+
+/// Gives follow-ups to another lead.
+pub(crate) async fn move_to(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    follow_ups: &[Uuid],
+    lead: LeadId,
+) -> Result<(), DbError> {
+    sqlx::query("update follow_ups set lead_id = $3 where tenant_id = $1 and follow_up_id = any ($2)")
+        .bind(tenant.as_str())
+        .bind(follow_ups)
+        .bind(lead.0)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Returns when a lead's own follow-ups first amounted to a contact: a call or visit, and the screening form where it is
+/// `screened`.
+pub(crate) async fn find_first_contact(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    lead: LeadId,
+    screened: bool,
+) -> Result<Option<Timestamp>, DbError> {
+    let time: Option<SqlTimestamp> = sqlx::query_scalar(
+        "select greatest(min(create_time) filter (where kind in ('call', 'visit')),
+             case when $3 then min(create_time) filter (where screening_complete) end)
+         from follow_ups where tenant_id = $1 and lead_id = $2
+         having bool_or(kind in ('call', 'visit')) and (bool_or(screening_complete) or not $3)",
+    )
+    .bind(tenant.as_str())
+    .bind(lead.0)
+    .bind(screened)
+    .fetch_optional(tx)
+    .await?
+    .flatten();
+    Ok(time.map(SqlTimestamp::to_jiff))
 }

@@ -61,6 +61,7 @@ pub(crate) struct LeadRow {
     pub(crate) cooldowns: Option<Json<Cooldowns>>,
     /// Its tags by name; absent where it never had one.
     pub(crate) tags: Option<Json<Vec<TagRow>>>,
+    pub(crate) merged_into: Option<Uuid>,
 }
 
 /// The columns of [`LeadRow`], for `concat!` into a statement.
@@ -70,7 +71,7 @@ macro_rules! lead_columns {
          budget_min_fen, budget_max_fen, remark, account, form, form_version, attributes, owner, team, previous_owner,
          fencing_token, queue_reason, create_time, assign_time, claim_time, first_contact_time, claim_due_time,
          contact_due_time, due_provisional, require_screening, outcome, traceparent, calculated,
-         cooldowns,
+         cooldowns, merged_into,
          case when tagged then (select jsonb_agg(to_jsonb(t) order by t.tag) from lead_tags t
              where t.tenant_id = leads.tenant_id and t.lead_id = leads.lead_id) end as tags"
     };
@@ -154,6 +155,10 @@ impl LeadRow {
             outcome: convert::value_of(&convert::OUTCOMES, self.outcome.as_deref()),
             calculated_values: convert::fields::values(self.calculated.as_ref().map(|Json(values)| values)),
             tags: self.tags().iter().map(convert::tags::lead_tag).collect(),
+            merged_into: self
+                .merged_into
+                .map(|survivor| LeadId(survivor).to_string())
+                .unwrap_or_default(),
         }
     }
 }
@@ -200,6 +205,46 @@ pub(crate) async fn find_for_update(
     Ok(found)
 }
 
+/// Finds a lead, or the one that it was merged into.
+pub(crate) async fn find_survivor(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    lead: LeadId,
+) -> Result<Option<LeadRow>, DbError> {
+    let found = find(tx, tenant, lead).await?;
+    if found.as_ref().is_none_or(|row| row.merged_into.is_none()) {
+        return Ok(found);
+    }
+    let survivor = sqlx::query_as(concat!(
+        "select ",
+        lead_columns!(),
+        " from leads where tenant_id = $1 and lead_id = survivor_of($1, $2)"
+    ))
+    .bind(tenant.as_str())
+    .bind(lead.0)
+    .fetch_optional(tx)
+    .await?;
+    Ok(survivor)
+}
+
+/// Reads leads and locks them in order of capture, as everybody does who locks more than one.
+pub(crate) async fn list_for_update(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    leads: &[LeadId],
+) -> Result<Vec<LeadRow>, DbError> {
+    let rows = sqlx::query_as(concat!(
+        "select ",
+        lead_columns!(),
+        " from leads where tenant_id = $1 and lead_id = any ($2) order by sequence for update"
+    ))
+    .bind(tenant.as_str())
+    .bind(leads.iter().map(|lead| lead.0).collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await?;
+    Ok(rows)
+}
+
 /// Locks leads of several tenants in order of capture, which is the order of everybody who locks more than one.
 pub(crate) async fn lock(tx: &mut PgConnection, leads: &[(&TenantId, LeadId)]) -> Result<(), DbError> {
     sqlx::query(
@@ -224,7 +269,7 @@ pub(crate) struct Filter {
     pub(crate) tag: Option<String>,
 }
 
-/// Lists leads, newest first, older than `before`.
+/// Lists leads, newest first, older than `before`; those that stand for others only if asked for.
 pub(crate) async fn list(
     tx: &mut PgConnection,
     tenant: &TenantId,
@@ -238,7 +283,8 @@ pub(crate) async fn list(
             "select ",
             lead_columns!(),
             " from leads where tenant_id = $1 and ($2::uuid is null or lead_id < $2)
-                  and ($3::text is null or state = $3) and ($4::text is null or owner = $4)
+                  and (state = $3 or $3::text is null and (state <> 'merged' or $6::bigint is not null))
+                  and ($4::text is null or owner = $4)
                   and ($5::text is null or team = $5) and ($6::bigint is null or number = $6) and $8::text is null
               order by lead_id desc limit $7"
         ),
@@ -246,7 +292,8 @@ pub(crate) async fn list(
             "select ",
             lead_columns!(),
             " from leads where tenant_id = $1 and ($2::uuid is null or lead_id < $2)
-                  and ($3::text is null or state = $3) and ($4::text is null or owner = $4)
+                  and (state = $3 or $3::text is null and (state <> 'merged' or $6::bigint is not null))
+                  and ($4::text is null or owner = $4)
                   and ($5::text is null or team = $5) and ($6::bigint is null or number = $6)
                   and lead_id in (select h.lead_id from lead_tags h where h.tenant_id = $1 and h.tag = $8)
               order by lead_id desc limit $7"
@@ -277,7 +324,8 @@ pub(crate) async fn list_these(
         "select ",
         lead_columns!(),
         " from leads where tenant_id = $1 and lead_id = any ($2)
-              and ($3::text is null or state = $3) and ($4::text is null or owner = $4)
+              and (state = $3 or $3::text is null and (state <> 'merged' or $6::bigint is not null))
+              and ($4::text is null or owner = $4)
               and ($5::text is null or team = $5) and ($6::bigint is null or number = $6)
               and ($7::text is null or exists (
                   select from lead_tags h where h.tenant_id = $1 and h.lead_id = leads.lead_id and h.tag = $7))"

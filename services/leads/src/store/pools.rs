@@ -182,7 +182,7 @@ pub(crate) async fn list_owned(
         "select ",
         owned_columns!(),
         " from leads l
-          where l.tenant_id = $1 and l.lead_id > $2 and l.owner is not null and l.state <> 'closed'
+          where l.tenant_id = $1 and l.lead_id > $2 and l.owner is not null and l.state not in ('closed', 'merged')
           order by l.lead_id limit $3"
     ))
     .bind(tenant.as_str())
@@ -203,7 +203,7 @@ pub(crate) async fn find_owned(
         "select ",
         owned_columns!(),
         " from leads l
-          where l.tenant_id = $1 and l.lead_id = $2 and l.owner is not null and l.state <> 'closed'"
+          where l.tenant_id = $1 and l.lead_id = $2 and l.owner is not null and l.state not in ('closed', 'merged')"
     ))
     .bind(tenant.as_str())
     .bind(lead.0)

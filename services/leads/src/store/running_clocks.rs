@@ -84,3 +84,54 @@ pub(crate) async fn set_due(tx: &mut PgConnection, tenant: &TenantId, leads: &[N
     .await?;
     Ok(())
 }
+
+/// Locks the timers of leads, before the leads are locked: who fires one holds it first, too.
+pub(crate) async fn lock(tx: &mut PgConnection, tenant: &TenantId, leads: &[LeadId]) -> Result<(), DbError> {
+    sqlx::query(
+        "select from timers t join unnest($2::text[]) as asked (lead)
+             on t.key >= asked.lead || '/' and t.key < asked.lead || '0'
+         where t.tenant_id = $1 and t.kind = any ($3) order by t.kind, t.key for update of t",
+    )
+    .bind(tenant.as_str())
+    .bind(leads.iter().map(ToString::to_string).collect::<Vec<_>>())
+    .bind([CLAIM_DUE, LADDER_STEP])
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Stops a lead's timers, and returns them as rows.
+pub(crate) async fn stop(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    lead: LeadId,
+) -> Result<Vec<serde_json::Value>, DbError> {
+    let rows = sqlx::query_scalar(
+        "delete from timers t where tenant_id = $1 and kind = any ($3) and key >= $2 || '/' and key < $2 || '0'
+         returning to_jsonb(t)",
+    )
+    .bind(tenant.as_str())
+    .bind(lead.to_string())
+    .bind([CLAIM_DUE, LADDER_STEP])
+    .fetch_all(tx)
+    .await?;
+    Ok(rows)
+}
+
+/// Lets timers that were stopped go on, as they were.
+pub(crate) async fn go_on(tx: &mut PgConnection, tenant: &TenantId, rows: &[serde_json::Value]) -> Result<(), DbError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into timers select r.* from unnest($2::jsonb[]) as stopped (timer)
+         cross join lateral jsonb_populate_record(null::timers, stopped.timer) r
+         where r.tenant_id = $1 order by r.kind, r.key
+         on conflict do nothing",
+    )
+    .bind(tenant.as_str())
+    .bind(rows)
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -8,10 +8,12 @@ use reflex_proto::{
     leads::v1::{
         CaptureLeadRequest, GetLeadRequest, Lead, Member, NewLead, PutMemberRequest, PutRoutingPolicyRequest,
         PutTeamRequest, RoutingPolicy, Team, account_service_client::AccountServiceClient,
-        calendar_service_client::CalendarServiceClient, directory_service_client::DirectoryServiceClient,
-        field_service_client::FieldServiceClient, follow_up_service_client::FollowUpServiceClient,
-        form_service_client::FormServiceClient, import_service_client::ImportServiceClient,
-        lead_service_client::LeadServiceClient, member, routing_service_client::RoutingServiceClient,
+        calendar_service_client::CalendarServiceClient, claim_service_client::ClaimServiceClient,
+        directory_service_client::DirectoryServiceClient, field_service_client::FieldServiceClient,
+        follow_up_service_client::FollowUpServiceClient, form_service_client::FormServiceClient,
+        import_service_client::ImportServiceClient, lead_service_client::LeadServiceClient, member,
+        merge_service_client::MergeServiceClient, ownership_service_client::OwnershipServiceClient,
+        privacy_service_client::PrivacyServiceClient, routing_service_client::RoutingServiceClient,
         tag_service_client::TagServiceClient, webhook_service_client::WebhookServiceClient,
     },
     platform::v1::Reason,
@@ -63,6 +65,10 @@ pub(crate) struct Caller {
     pub(crate) webhooks: WebhookServiceClient<Connection>,
     pub(crate) follow_ups: FollowUpServiceClient<Connection>,
     pub(crate) tags: TagServiceClient<Connection>,
+    pub(crate) merges: MergeServiceClient<Connection>,
+    pub(crate) ownership: OwnershipServiceClient<Connection>,
+    pub(crate) privacy: PrivacyServiceClient<Connection>,
+    pub(crate) claims: ClaimServiceClient<Connection>,
 }
 
 impl Leads {
@@ -138,6 +144,10 @@ impl Leads {
             webhooks: WebhookServiceClient::new(connection.clone()),
             follow_ups: FollowUpServiceClient::new(connection.clone()),
             tags: TagServiceClient::new(connection.clone()),
+            merges: MergeServiceClient::new(connection.clone()),
+            ownership: OwnershipServiceClient::new(connection.clone()),
+            privacy: PrivacyServiceClient::new(connection.clone()),
+            claims: ClaimServiceClient::new(connection.clone()),
             leads: LeadServiceClient::new(connection.clone()),
             imports: ImportServiceClient::new(connection),
         }

@@ -23,6 +23,7 @@ use crate::{
         text,
     },
     store::{
+        erasing,
         messages::{self, NewMessage},
         recipients::{self, Change, Person, Recipient, Touch},
         stops::{self, Subject},
@@ -36,8 +37,12 @@ pub struct Facts {
     pub changes: Vec<(Person, Change)>,
     /// What people are to be told.
     pub notices: Vec<Notice>,
-    /// Leads that were contacted.
+    /// Leads that were contacted, or stand for others.
     pub stops: Vec<Subject>,
+    /// Leads that wait for their first contact again.
+    pub resumes: Vec<Subject>,
+    /// Leads whose people are erased.
+    pub erased: Vec<Subject>,
 }
 
 /// Makes messages.
@@ -60,6 +65,7 @@ impl Notifier {
     pub async fn notify(&self, tx: &mut PgConnection, facts: Facts) -> Result<Vec<NewItem>, DbError> {
         let now = self.clock.now();
         stops::add(tx, &facts.stops, now).await?;
+        stops::remove(tx, &facts.resumes).await?;
         let reminders: Vec<Subject> = facts
             .notices
             .iter()
@@ -101,6 +107,7 @@ impl Notifier {
             self.write(&told, &settings[&notice.tenant], &people, &mut written);
         }
         let made = messages::insert(tx, &written, now).await?;
+        erasing::erase(tx, &facts.erased).await?;
         let items = written.into_iter().filter(|message| made.contains(&message.id));
         Ok(items.filter_map(|message| NewItem::of(message, now)).collect())
     }

@@ -12,7 +12,7 @@ use sqlx::{FromRow, PgConnection};
 pub type Subject = (TenantId, String);
 
 /// Why a stopped message was not sent.
-pub const REASON: &str = "first contact recorded";
+pub const REASON: &str = "no reminder is needed any more";
 
 #[derive(FromRow)]
 struct Row {
@@ -73,7 +73,28 @@ pub async fn among(tx: &mut PgConnection, subjects: &[Subject]) -> Result<HashSe
         .collect())
 }
 
-fn columns(subjects: &[Subject]) -> (Vec<&str>, Vec<&str>) {
+/// Forgets that subjects are settled: they are reminded of again.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove(tx: &mut PgConnection, subjects: &[Subject]) -> Result<(), DbError> {
+    if subjects.is_empty() {
+        return Ok(());
+    }
+    let (tenants, names) = columns(subjects);
+    sqlx::query(
+        "delete from stops s using unnest($1::text[], $2::text[]) as open (tenant_id, subject)
+         where s.tenant_id = open.tenant_id and s.subject = open.subject",
+    )
+    .bind(tenants)
+    .bind(names)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Returns tenants and names as columns.
+pub(super) fn columns(subjects: &[Subject]) -> (Vec<&str>, Vec<&str>) {
     subjects
         .iter()
         .map(|(tenant, subject)| (tenant.as_str(), subject.as_str()))

@@ -4,6 +4,7 @@
 
 mod api;
 mod dead_letters;
+mod erasing;
 mod facts;
 mod forgetting;
 mod inbox;

@@ -190,7 +190,7 @@ async fn a_first_contact_stops_what_waits_and_what_comes_later() {
             )
         })
         .collect();
-    let stopped = "first contact recorded";
+    let stopped = "no reminder is needed any more";
     assert_eq!(
         about,
         [

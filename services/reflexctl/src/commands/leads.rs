@@ -5,6 +5,8 @@ mod duplicates;
 mod explain;
 mod file;
 mod import;
+mod merge;
+mod ownership;
 mod pick;
 mod show;
 mod tag;
@@ -77,6 +79,26 @@ Examples:
     Untag(tag::RemoveTag),
     Progress(tag::SetProgress),
     Fact(tag::RecordFact),
+    /// Merges a lead into another that it is the same as: the filled value over the empty one, that of the lead whose customer
+    /// was reached last, of consents the stricter one.
+    #[command(after_help = "\
+Example:\n  reflexctl leads merge L000123 L000124 --take phone --reason 同一联系人")]
+    Merge(merge::Merge),
+    /// Makes two leads of one again, as they were; what was done since has to be decided.
+    #[command(after_help = "\
+Examples:
+  reflexctl leads unmerge MERGE --preview
+  reflexctl leads unmerge MERGE --keep phone --restore-rest")]
+    Unmerge(merge::Unmerge),
+    /// Lists merges, newest first, also those that were undone.
+    #[command(after_help = "Example:\n  reflexctl leads merges L000123")]
+    Merges(merge::Merges),
+    /// Tells who had a lead from its capture until now, and why it went from one to the next.
+    #[command(
+        after_help = "Examples:\n  reflexctl leads ownership L000123\n  reflexctl leads ownership L000123 --at '2026-03-05 10:00'"
+    )]
+    Ownership(ownership::Ownership),
+    Dispute(ownership::Dispute),
 }
 
 #[derive(Debug, Args)]
@@ -108,6 +130,7 @@ enum State {
     Claimed,
     Contacted,
     Closed,
+    Merged,
 }
 
 impl State {
@@ -121,6 +144,7 @@ impl State {
             Some(Self::Claimed) => lead::State::Claimed,
             Some(Self::Contacted) => lead::State::Contacted,
             Some(Self::Closed) => lead::State::Closed,
+            Some(Self::Merged) => lead::State::Merged,
         }
     }
 }
@@ -140,6 +164,11 @@ impl Leads {
             LeadsCommand::Untag(untag) => untag.run(&self.connection, output).await,
             LeadsCommand::Progress(progress) => progress.run(&self.connection, output).await,
             LeadsCommand::Fact(fact) => fact.run(&self.connection, output).await,
+            LeadsCommand::Merge(merge) => merge.run(&self.connection, output).await,
+            LeadsCommand::Unmerge(unmerge) => unmerge.run(&self.connection, output).await,
+            LeadsCommand::Merges(merges) => merges.run(&self.connection, output).await,
+            LeadsCommand::Ownership(ownership) => ownership.run(&self.connection, output).await,
+            LeadsCommand::Dispute(dispute) => dispute.run(&self.connection, output).await,
             LeadsCommand::Explain { lead, lang } => self.explain(lead, *lang, output).await,
         };
         self.connection.explain(outcome)
@@ -171,11 +200,12 @@ impl Leads {
         let client = LeadServiceClient::new(connection.to(Owner::Leads)?);
         let response = answer(async || client.clone().get_lead(request.clone()).await).await?;
         output.response("reflex.leads.v1.GetLeadResponse", &response, |response| {
-            response
-                .lead
-                .as_ref()
-                .map(|lead| show::render_lead(lead, output))
-                .unwrap_or_default()
+            let lead = response.lead.as_ref().map(|lead| show::render_lead(lead, output));
+            let merged = match response.merged_lead.as_str() {
+                "" => String::new(),
+                merged => format!("{merged} was merged into this lead\n"),
+            };
+            merged + &lead.unwrap_or_default()
         })?;
         Ok(())
     }

@@ -87,6 +87,8 @@ impl Told {
                 let told = LeadClosed::decode(data).ok()?;
                 (Kind::Closed, Some(State::Closed), vec![told.member], String::new())
             }
+            events::LEAD_MERGED => (Kind::Merged, Some(State::Merged), Vec::new(), String::new()),
+            events::LEAD_UNMERGED => (Kind::Unmerged, None, Vec::new(), String::new()),
             _ => return None,
         };
         Some(Self {

@@ -51,6 +51,7 @@ pub(super) fn render_lead(lead: &Lead, output: &Output) -> String {
     };
     row("name", lead.name.clone());
     row("state", word(lead.state().as_str_name(), "STATE_"));
+    row("merged into", lead.merged_into.clone());
     row("waits for", lead.queue_reason.clone());
     row("company", lead.company.clone());
     row("contact", lead.contact_name.clone());

@@ -1,0 +1,2 @@
+-- What was seen of a lead goes when somebody's data have to.
+grant delete on lead_facts to reflex_app;

@@ -1,0 +1,501 @@
+//! What is held about people, found in every table, and erased from it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
+use prost::Message as _;
+use reflex_pg::DbError;
+use reflex_proto::leads::v1::RoutingDecision;
+use reflex_tenancy::TenantId;
+use sqlx::{FromRow, PgConnection, types::Json};
+use uuid::Uuid;
+
+use crate::domain::ids::{ErasureId, LeadId, MemberId};
+
+/// Rows by what they are.
+pub(crate) type Counts = BTreeMap<String, i64>;
+
+/// Lets the statements of this transaction read all of a tenant's rows; a request that people make once in a while.
+pub(crate) async fn allow_long_statements(tx: &mut PgConnection) -> Result<(), DbError> {
+    sqlx::query("set local statement_timeout = '10min'").execute(tx).await?;
+    Ok(())
+}
+
+/// Lists the leads of whoever a pattern finds in contact details, and all that are merged with these.
+pub(crate) async fn list_leads(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    pattern: &str,
+) -> Result<Vec<LeadId>, DbError> {
+    let leads: Vec<Uuid> = sqlx::query_scalar(
+        "select distinct held.lead_id from leads l
+         cross join lateral merged_leads($1, survivor_of($1, l.lead_id)) as held (lead_id)
+         where l.tenant_id = $1 and (l.phone ~ $2 or l.email ~ $2) order by held.lead_id",
+    )
+    .bind(tenant.as_str())
+    .bind(pattern)
+    .fetch_all(tx)
+    .await?;
+    Ok(leads.into_iter().map(LeadId).collect())
+}
+
+/// Lists a lead and all that are merged with it.
+pub(crate) async fn list_merged(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    lead: LeadId,
+) -> Result<Vec<LeadId>, DbError> {
+    let leads: Vec<Uuid> = sqlx::query_scalar("select merged_leads($1, survivor_of($1, $2))")
+        .bind(tenant.as_str())
+        .bind(lead.0)
+        .fetch_all(tx)
+        .await?;
+    Ok(leads.into_iter().map(LeadId).collect())
+}
+
+/// Lists the names of people in leads.
+pub(crate) async fn list_names(tx: &mut PgConnection, tenant: &TenantId, own: &[Uuid]) -> Result<Vec<String>, DbError> {
+    let names = sqlx::query_scalar(
+        "select distinct contact_name from leads where tenant_id = $1 and lead_id = any ($2) and length(contact_name) > 1
+         order by contact_name",
+    )
+    .bind(tenant.as_str())
+    .bind(own)
+    .fetch_all(tx)
+    .await?;
+    Ok(names)
+}
+
+/// Lists the leads of others in whose words a pattern finds somebody.
+pub(crate) async fn list_mentions(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    pattern: &str,
+    own: &[Uuid],
+) -> Result<Vec<LeadId>, DbError> {
+    let leads: Vec<Uuid> = sqlx::query_scalar(
+        "select lead_id from leads where tenant_id = $1 and lead_id <> all ($3)
+             and (concat_ws(' ', company, contact_name, remark, account, territory, product, external_id) ~ $2
+                 or attributes::text ~ $2 or calculated::text ~ $2 or encode(raw_payload, 'escape') ~ $2)
+         order by lead_id",
+    )
+    .bind(tenant.as_str())
+    .bind(pattern)
+    .bind(own)
+    .fetch_all(tx)
+    .await?;
+    Ok(leads.into_iter().map(LeadId).collect())
+}
+
+/// Counts the other rows that are about these leads or in whose words a pattern finds somebody.
+pub(crate) async fn count(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    pattern: &str,
+    own: &[Uuid],
+) -> Result<Counts, DbError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "select 'leads', count(*) from leads where tenant_id = $1 and lead_id = any ($3)
+             and (contact_name, phone, email, remark, attributes, raw_payload)
+                 is distinct from ('', '', '', '', '{}'::jsonb, ''::bytea)
+         union all
+         select 'follow_ups', count(*) from follow_ups where tenant_id = $1
+             and (lead_id = any ($3) and (note <> '' or next_action <> '') or concat_ws(' ', note, next_action) ~ $2)
+         union all
+         select 'history', count(*) from lead_history where tenant_id = $1
+             and (lead_id = any ($3) and kind in ('closed', 'released') and detail not in ('', 'converted', 'lost', 'invalid')
+                 or detail ~ $2)
+         union all
+         select 'facts', count(*) from lead_facts where tenant_id = $1 and (lead_id = any ($3) or object ~ $2)
+         union all
+         select 'tags', count(*) from lead_tags where tenant_id = $1
+             and (lead_id = any ($3) or concat_ws(' ', tag, evidence) ~ $2)
+         union all
+         select 'merges', count(*) from lead_merges where tenant_id = $1
+             and ((survivor = any ($3) or loser = any ($3)) and images -> 'loser' <> '{}'
+                 or concat_ws(' ', reason, unmerge_reason, images::text) ~ $2)
+         union all
+         select 'disputes', count(*) from lead_disputes where tenant_id = $1
+             and (lead_id = any ($3) and (reason <> '' or decision <> '') or concat_ws(' ', reason, decision) ~ $2)
+         union all
+         select 'accounts', count(*) from account_profiles where tenant_id = $1
+             and concat_ws(' ', account, display_name, attributes::text, calculated::text) ~ $2",
+    )
+    .bind(tenant.as_str())
+    .bind(pattern)
+    .bind(own)
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().filter(|(_, count)| *count > 0).collect())
+}
+
+/// Returns what is held about the person of these leads.
+pub(crate) async fn export(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    pattern: &str,
+    own: &[Uuid],
+) -> Result<serde_json::Value, DbError> {
+    let Json(held) = sqlx::query_scalar(
+        "select jsonb_build_object(
+             'leads', (select coalesce(jsonb_agg(to_jsonb(l) - array['payload_hash', 'shard', 'sequence', 'traceparent']
+                     || jsonb_build_object('raw_payload', encode(l.raw_payload, 'escape')) order by l.lead_id), '[]')
+                 from leads l where l.tenant_id = $1 and l.lead_id = any ($3)),
+             'follow_ups', (select coalesce(jsonb_agg(to_jsonb(f) order by f.follow_up_id), '[]')
+                 from follow_ups f where f.tenant_id = $1 and f.lead_id = any ($3)),
+             'history', (select coalesce(jsonb_agg(to_jsonb(h) order by h.entry_id), '[]')
+                 from lead_history h where h.tenant_id = $1 and h.lead_id = any ($3)),
+             'facts', (select coalesce(jsonb_agg(to_jsonb(f) order by f.fact_id), '[]')
+                 from lead_facts f where f.tenant_id = $1 and f.lead_id = any ($3)),
+             'tags', (select coalesce(jsonb_agg(to_jsonb(t) order by t.lead_id, t.tag), '[]')
+                 from lead_tags t where t.tenant_id = $1 and t.lead_id = any ($3)),
+             'escalations', (select coalesce(jsonb_agg(to_jsonb(e) order by e.lead_id, e.step), '[]')
+                 from escalations e where e.tenant_id = $1 and e.lead_id = any ($3)),
+             'merges', (select coalesce(jsonb_agg(to_jsonb(m) - array['loser_timers', 'survivor_timers']
+                     order by m.merge_id), '[]')
+                 from lead_merges m where m.tenant_id = $1 and (m.survivor = any ($3) or m.loser = any ($3))),
+             'disputes', (select coalesce(jsonb_agg(to_jsonb(d) - 'evidence' order by d.dispute_id), '[]')
+                 from lead_disputes d where d.tenant_id = $1 and d.lead_id = any ($3)),
+             'accounts', (select coalesce(jsonb_agg(to_jsonb(a) order by a.account), '[]') from account_profiles a
+                 where a.tenant_id = $1
+                     and concat_ws(' ', a.account, a.display_name, a.attributes::text, a.calculated::text) ~ $2),
+             'mentions', (select coalesce(jsonb_agg(jsonb_build_object('lead_id', l.lead_id, 'remark', l.remark)
+                     order by l.lead_id), '[]')
+                 from leads l where l.tenant_id = $1 and l.lead_id <> all ($3) and l.remark ~ $2))",
+    )
+    .bind(tenant.as_str())
+    .bind(pattern)
+    .bind(own)
+    .fetch_one(tx)
+    .await?;
+    Ok(held)
+}
+
+/// Erases what these leads say about the person; what is left of the company and the account is masked where it names them.
+pub(crate) async fn erase_leads(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    pattern: &str,
+    own: &[Uuid],
+) -> Result<(), DbError> {
+    sqlx::query(
+        "update leads l set contact_name = '', phone = '', email = '', remark = '', attributes = '{}', raw_payload = '',
+             calculated = null, traceparent = null,
+             company = regexp_replace(replace(company, names.contact, '***'), $2, '***', 'g'),
+             account = regexp_replace(replace(account, names.contact, '***'), $2, '***', 'g'),
+             territory = regexp_replace(territory, $2, '***', 'g'), product = regexp_replace(product, $2, '***', 'g'),
+             external_id = case when external_id ~ $2 then 'erased ' || l.lead_id else external_id end
+         from (select lead_id, case when length(contact_name) > 1 then contact_name else E'\\n' end as contact from leads
+             where tenant_id = $1 and lead_id = any ($3)) as names
+         where l.tenant_id = $1 and l.lead_id = names.lead_id
+             and (l.contact_name, l.phone, l.email, l.remark, l.attributes, l.raw_payload)
+                 is distinct from ('', '', '', '', '{}'::jsonb, ''::bytea)",
+    )
+    .bind(tenant.as_str())
+    .bind(pattern)
+    .bind(own)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query(
+        "delete from calculated_keys where tenant_id = $1 and record = any ($2)
+             and field_key in (select field_key from calculated_fields where tenant_id = $1 and entity = 'lead')",
+    )
+    .bind(tenant.as_str())
+    .bind(own.iter().map(Uuid::to_string).collect::<Vec<_>>())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Masks the person in what the leads of others say.
+pub(crate) async fn mask_mentions(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    pattern: &str,
+    mentions: &[Uuid],
+) -> Result<(), DbError> {
+    sqlx::query(
+        "update leads set company = regexp_replace(company, $2, '***', 'g'),
+             contact_name = regexp_replace(contact_name, $2, '***', 'g'), remark = regexp_replace(remark, $2, '***', 'g'),
+             account = regexp_replace(account, $2, '***', 'g'), territory = regexp_replace(territory, $2, '***', 'g'),
+             product = regexp_replace(product, $2, '***', 'g'),
+             external_id = case when external_id ~ $2 then 'erased ' || lead_id else external_id end,
+             attributes = regexp_replace(attributes::text, $2, '***', 'g')::jsonb,
+             calculated = regexp_replace(calculated::text, $2, '***', 'g')::jsonb,
+             raw_payload = decode(regexp_replace(encode(raw_payload, 'escape'), $2, '***', 'g'), 'escape')
+         where tenant_id = $1 and lead_id = any ($3)",
+    )
+    .bind(tenant.as_str())
+    .bind(pattern)
+    .bind(mentions)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Erases what stands in the rows that belong to these leads, and masks the person in those of others.
+pub(crate) async fn erase_children(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    pattern: &str,
+    own: &[Uuid],
+) -> Result<(), DbError> {
+    for statement in CHILDREN {
+        sqlx::query(*statement)
+            .bind(tenant.as_str())
+            .bind(pattern)
+            .bind(own)
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(())
+}
+
+const CHILDREN: &[&str] = &[
+    "update follow_ups set note = case when lead_id = any ($3) then '' else regexp_replace(note, $2, '***', 'g') end,
+         next_action = case when lead_id = any ($3) then '' else regexp_replace(next_action, $2, '***', 'g') end
+     where tenant_id = $1 and (lead_id = any ($3) and (note <> '' or next_action <> '')
+         or concat_ws(' ', note, next_action) ~ $2)",
+    "update lead_history set detail = case
+         when lead_id = any ($3) and kind = 'closed' then split_part(detail, ':', 1)
+         when lead_id = any ($3) and kind = 'released' then ''
+         else regexp_replace(detail, $2, '***', 'g') end
+     where tenant_id = $1 and (lead_id = any ($3) and kind in ('closed', 'released') or detail ~ $2)",
+    "delete from lead_facts where tenant_id = $1 and (lead_id = any ($3) or object ~ $2)",
+    "delete from lead_tags where tenant_id = $1 and (lead_id = any ($3) or concat_ws(' ', tag, evidence) ~ $2)",
+    "update lead_merges set
+         reason = case when survivor = any ($3) or loser = any ($3) then '' else regexp_replace(reason, $2, '***', 'g') end,
+         unmerge_reason = case when survivor = any ($3) or loser = any ($3) then null
+             else regexp_replace(unmerge_reason, $2, '***', 'g') end,
+         images = case when survivor = any ($3) or loser = any ($3)
+             then images || '{\"before\": {}, \"after\": {}, \"loser\": {}, \"fields\": []}'
+             else regexp_replace(images::text, $2, '***', 'g')::jsonb end
+     where tenant_id = $1 and (survivor = any ($3) or loser = any ($3)
+         or concat_ws(' ', reason, unmerge_reason, images::text) ~ $2)",
+    "update lead_disputes set
+         reason = case when lead_id = any ($3) then '' else regexp_replace(reason, $2, '***', 'g') end,
+         decision = case when lead_id = any ($3) then '' else regexp_replace(decision, $2, '***', 'g') end
+     where tenant_id = $1 and (lead_id = any ($3) or concat_ws(' ', reason, decision) ~ $2)",
+    "update account_profiles set display_name = regexp_replace(display_name, $2, '***', 'g'),
+         attributes = regexp_replace(attributes::text, $2, '***', 'g')::jsonb,
+         calculated = regexp_replace(calculated::text, $2, '***', 'g')::jsonb
+     where tenant_id = $1 and cardinality($3::uuid[]) >= 0
+         and concat_ws(' ', display_name, attributes::text, calculated::text) ~ $2",
+];
+
+/// A decision that quotes a lead, as it is without the quotes.
+pub(crate) struct BlankDecision {
+    lead: Uuid,
+    id: Uuid,
+    decision: Vec<u8>,
+}
+
+/// Lists the decisions that quote these leads: with what was missing for entries that did not match.
+pub(crate) async fn list_decisions(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    own: &[Uuid],
+) -> Result<Vec<BlankDecision>, DbError> {
+    let rows: Vec<(Uuid, Uuid, Vec<u8>)> = sqlx::query_as(
+        "select lead_id, decision_id, decision from routing_decisions where tenant_id = $1 and lead_id = any ($2)",
+    )
+    .bind(tenant.as_str())
+    .bind(own)
+    .fetch_all(tx)
+    .await?;
+    let mut quoting = Vec::new();
+    for (lead, id, decision) in rows {
+        let Ok(mut message) = RoutingDecision::decode(decision.as_slice()) else {
+            continue;
+        };
+        for skipped in &mut message.skipped_entries {
+            skipped.missing_zh.clear();
+            skipped.missing_en.clear();
+        }
+        let blank = message.encode_to_vec();
+        if blank != decision {
+            let decision = blank;
+            quoting.push(BlankDecision { lead, id, decision });
+        }
+    }
+    Ok(quoting)
+}
+
+/// Writes decisions without their quotes.
+pub(crate) async fn set_decisions(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    decisions: &[BlankDecision],
+) -> Result<(), DbError> {
+    sqlx::query(
+        "update routing_decisions d set decision = blank.decision
+         from unnest($2::uuid[], $3::uuid[], $4::bytea[]) as blank (lead_id, decision_id, decision)
+         where d.tenant_id = $1 and d.lead_id = blank.lead_id and d.decision_id = blank.decision_id",
+    )
+    .bind(tenant.as_str())
+    .bind(decisions.iter().map(|it| it.lead).collect::<Vec<_>>())
+    .bind(decisions.iter().map(|it| it.id).collect::<Vec<_>>())
+    .bind(decisions.iter().map(|it| it.decision.as_slice()).collect::<Vec<_>>())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// An encoded message that may quote a lead.
+#[derive(Debug, FromRow)]
+pub(crate) struct Quote {
+    /// Kind of a fact, or method of an answer.
+    pub(crate) kind: String,
+    /// What it is kept under.
+    pub(crate) key: String,
+    pub(crate) data: Vec<u8>,
+}
+
+/// Lists the facts about these leads that may be published again.
+pub(crate) async fn list_facts(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    leads: &[LeadId],
+) -> Result<Vec<Quote>, DbError> {
+    let facts = sqlx::query_as(
+        "select kind, id::text as key, data from outbox where tenant_id = $1 and subject = any ($2) order by id",
+    )
+    .bind(tenant.as_str())
+    .bind(leads.iter().map(ToString::to_string).collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await?;
+    Ok(facts)
+}
+
+/// Changes what a fact says.
+pub(crate) async fn set_fact(tx: &mut PgConnection, tenant: &TenantId, key: &str, data: &[u8]) -> Result<(), DbError> {
+    sqlx::query("update outbox set data = $3 where tenant_id = $1 and id = $2::bigint")
+        .bind(tenant.as_str())
+        .bind(key)
+        .bind(data)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Lists the stored answers that name one of these leads.
+pub(crate) async fn list_answers(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    leads: &[LeadId],
+) -> Result<Vec<Quote>, DbError> {
+    let answers = sqlx::query_as(
+        "select r.method as kind, r.request_id::text as key, r.response as data from request_ids r
+         where r.tenant_id = $1 and r.response is not null and exists (
+             select from unnest($2::text[]) as named (lead)
+             where position(convert_to(named.lead, 'UTF8') in r.response) > 0)
+         order by r.method, r.request_id",
+    )
+    .bind(tenant.as_str())
+    .bind(leads.iter().map(ToString::to_string).collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await?;
+    Ok(answers)
+}
+
+/// Changes a stored answer.
+pub(crate) async fn set_answer(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    answer: &Quote,
+    data: &[u8],
+) -> Result<(), DbError> {
+    sqlx::query("update request_ids set response = $4 where tenant_id = $1 and method = $2 and request_id = $3::uuid")
+        .bind(tenant.as_str())
+        .bind(&answer.kind)
+        .bind(&answer.key)
+        .bind(data)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// A certificate as stored.
+#[derive(Debug, FromRow)]
+pub(crate) struct ErasureRow {
+    pub(crate) erasure_id: Uuid,
+    pub(crate) identifier_hash: Vec<u8>,
+    pub(crate) counts: Json<Counts>,
+    pub(crate) member: Option<String>,
+    pub(crate) erase_time: SqlTimestamp,
+}
+
+/// Returns the hash of an identifier with the tenant's salt.
+pub(crate) async fn hash(tx: &mut PgConnection, tenant: &TenantId, identifier: &str) -> Result<Vec<u8>, DbError> {
+    sqlx::query("insert into erasure_salts (tenant_id) values ($1) on conflict do nothing")
+        .bind(tenant.as_str())
+        .execute(&mut *tx)
+        .await?;
+    let hash = sqlx::query_scalar(
+        "select sha256(convert_to(salt::text || $2, 'UTF8')) from erasure_salts where tenant_id = $1",
+    )
+    .bind(tenant.as_str())
+    .bind(identifier)
+    .fetch_one(tx)
+    .await?;
+    Ok(hash)
+}
+
+/// Writes a certificate.
+pub(crate) async fn insert(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    erasure: ErasureId,
+    hash: &[u8],
+    counts: &Counts,
+    (member, now): (Option<&MemberId>, Timestamp),
+) -> Result<(), DbError> {
+    sqlx::query(
+        "insert into erasures (tenant_id, erasure_id, identifier_hash, counts, member, erase_time)
+         values ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(tenant.as_str())
+    .bind(erasure.0)
+    .bind(hash)
+    .bind(Json(counts))
+    .bind(member.map(MemberId::id))
+    .bind(now.to_sqlx())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Finds the last certificate of an identifier.
+pub(crate) async fn find_last(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    hash: &[u8],
+) -> Result<Option<ErasureRow>, DbError> {
+    let found = sqlx::query_as(
+        "select erasure_id, identifier_hash, counts, member, erase_time from erasures
+         where tenant_id = $1 and identifier_hash = $2 order by erasure_id desc limit 1",
+    )
+    .bind(tenant.as_str())
+    .bind(hash)
+    .fetch_optional(tx)
+    .await?;
+    Ok(found)
+}
+
+/// Finds a certificate.
+pub(crate) async fn find(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    erasure: ErasureId,
+) -> Result<Option<ErasureRow>, DbError> {
+    let found = sqlx::query_as(
+        "select erasure_id, identifier_hash, counts, member, erase_time from erasures
+         where tenant_id = $1 and erasure_id = $2",
+    )
+    .bind(tenant.as_str())
+    .bind(erasure.0)
+    .fetch_optional(tx)
+    .await?;
+    Ok(found)
+}
