@@ -286,6 +286,9 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
     (
         "leads.v1.PoolService/PickLead",
         r#"{"name": "<lead>", "member": "<member>"}"#,
+        MISSING,
+    ),
+    (
         "leads.v1.MergeService/MergeLeads",
         r#"{"survivor": "<lead>", "loser": "<spare_lead>"}"#,
         MISSING,

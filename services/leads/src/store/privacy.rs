@@ -107,7 +107,7 @@ pub(crate) async fn count(
              and (lead_id = any ($3) and kind in ('closed', 'released') and detail not in ('', 'converted', 'lost', 'invalid')
                  or detail ~ $2)
          union all
-         select 'facts', count(*) from lead_facts where tenant_id = $1 and (lead_id = any ($3) or object ~ $2)
+         select 'lead_facts', count(*) from lead_facts where tenant_id = $1 and (lead_id = any ($3) or object ~ $2)
          union all
          select 'tags', count(*) from lead_tags where tenant_id = $1
              and (lead_id = any ($3) or concat_ws(' ', tag, evidence) ~ $2)
@@ -146,7 +146,7 @@ pub(crate) async fn export(
                  from follow_ups f where f.tenant_id = $1 and f.lead_id = any ($3)),
              'history', (select coalesce(jsonb_agg(to_jsonb(h) order by h.entry_id), '[]')
                  from lead_history h where h.tenant_id = $1 and h.lead_id = any ($3)),
-             'facts', (select coalesce(jsonb_agg(to_jsonb(f) order by f.fact_id), '[]')
+             'lead_facts', (select coalesce(jsonb_agg(to_jsonb(f) order by f.fact_id), '[]')
                  from lead_facts f where f.tenant_id = $1 and f.lead_id = any ($3)),
              'tags', (select coalesce(jsonb_agg(to_jsonb(t) order by t.lead_id, t.tag), '[]')
                  from lead_tags t where t.tenant_id = $1 and t.lead_id = any ($3)),

@@ -92,7 +92,7 @@ const PLAIN: Facts = Facts {
     output_only: &[],
 };
 
-const FACTS: [Facts; 16] = [
+const FACTS: [Facts; 18] = [
     Facts {
         kind: Kind::Calendar,
         name: "Calendar",
