@@ -219,8 +219,11 @@ mod tests {
         }
     }
 
-    /// Returns lead, owner, start and end of each span.
-    fn told(of: LeadId, records: &BTreeMap<LeadId, Record>) -> Vec<(u128, String, i64, Option<(i64, &'static str)>)> {
+    /// Lead, owner, start, and end with its reason.
+    type Told = (u128, String, i64, Option<(i64, &'static str)>);
+
+    /// Returns what spans tell.
+    fn told(of: LeadId, records: &BTreeMap<LeadId, Record>) -> Vec<Told> {
         let spans = spans(of, records).into_iter();
         spans
             .map(|it| {

@@ -134,6 +134,7 @@ fn rules(merge: &Merge) -> Vec<(&str, &str, Rule)> {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 async fn two_leads_become_one_and_two_again() {
     let leads = Leads::start().await;
     let mut admin = furnish(&leads, HUADONG).await;
@@ -282,13 +283,13 @@ async fn a_call_to_one_of_them_is_a_call_to_both_until_they_are_two() {
             .into_inner();
         listed.follow_ups.into_iter().map(|it| it.lead).collect::<Vec<_>>()
     };
-    assert_eq!(listed(&survivor).await, [loser.clone()]);
-    assert_eq!(listed(&loser).await, [loser.clone()]);
+    assert_eq!(listed(&survivor).await, [loser.as_str()]);
+    assert_eq!(listed(&loser).await, [loser.as_str()]);
     unmerge(&mut admin, &told.name, ConflictResolution::Unspecified)
         .await
         .unwrap();
     assert_eq!(rows(&leads, HUADONG).await, before);
-    assert_eq!(listed(&survivor).await, [String::new(); 0]);
+    assert!(listed(&survivor).await.is_empty());
 }
 
 #[tokio::test]
@@ -319,8 +320,7 @@ async fn pointers_make_no_circles_and_chains_end_at_one_lead() {
     let (mut one, mut other) = (leads.admin(HUADONG), leads.admin(HUADONG));
     let outcomes = tokio::join!(merge(&mut one, a, b), merge(&mut other, b, a));
     let (won, lost) = match outcomes {
-        (Ok(won), lost) => (won, lost),
-        (lost, Ok(won)) => (won, lost),
+        (Ok(won), lost) | (lost, Ok(won)) => (won, lost),
         both => panic!("{both:?}"),
     };
     assert_refused(lost, WRONG_STATE, "was merged into");

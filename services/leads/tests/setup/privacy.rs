@@ -20,6 +20,7 @@ const NAME: &str = "欧阳测试甲";
 const PHONE: &str = "13812344321";
 const EMAIL: &str = "ouyang.test@hospital.cn";
 
+#[expect(clippy::unnecessary_wraps, reason = "requests have it optional")]
 fn by_phone(phone: &str) -> Option<DataSubject> {
     Some(DataSubject {
         phone: phone.into(),
@@ -182,6 +183,7 @@ async fn places_of(leads: &Leads, tenant: &str, words: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 async fn nothing_of_an_erased_person_is_left_anywhere() {
     let leads = Leads::start().await;
     let mut admin = furnish(&leads, HUADONG).await;
