@@ -3,6 +3,7 @@ use jiff::SignedDuration;
 use super::*;
 use crate::domain::decision::Trigger;
 use crate::domain::lead_fields::{Details, HeldTag};
+use crate::domain::pool::Cooldowns;
 
 const NOW: Timestamp = Timestamp::constant(1_771_200_000, 0);
 
@@ -30,6 +31,7 @@ fn lead(source: &str, tags: &[(&str, Option<Timestamp>)]) -> LeadFacts {
         account: String::new(),
         trigger: Trigger::Captured,
         previous_owner: None,
+        cooldowns: Cooldowns::default(),
         details: Details {
             source: source.into(),
             tags: tags.iter().map(held).collect(),
