@@ -22,7 +22,10 @@ const WORKER_READS: &[(&str, &[&str])] = &[
     ("field_recomputes", &["*"]),
     ("inbox", &["create_time"]),
     ("inbox_items", &["create_time"]),
-    ("leads", &["lead_id", "sequence", "shard", "state", "tenant_id"]),
+    (
+        "leads",
+        &["from_file", "lead_id", "sequence", "shard", "state", "tenant_id"],
+    ),
     (
         "messages",
         &[

@@ -23,10 +23,10 @@ use crate::{
     error::Error,
     events,
     store::{
+        erasures::{self, ErasureRow},
         history,
         leads::{self, LeadRow, stored},
-        privacy::{self, ErasureRow},
-        reroute,
+        privacy, reroute,
     },
 };
 
@@ -52,10 +52,10 @@ impl App {
     async fn erase_once(&self, caller: &Caller, wanted: &Wanted) -> Result<ErasureCertificate, Error> {
         let tenant = &caller.tenant;
         let mut tx = self.db.begin("erase_subject", &TenantSet::one(tenant)).await?;
-        let hash = privacy::hash(&mut tx, tenant, &wanted.identifier()).await?;
+        let hash = erasures::hash(&mut tx, tenant, &wanted.identifier()).await?;
         let survey = Survey::of(&mut tx, tenant, wanted).await?;
         if survey.counts.is_empty() {
-            let last = privacy::find_last(&mut tx, tenant, &hash).await?;
+            let last = erasures::find_last(&mut tx, tenant, &hash).await?;
             let last = last.ok_or_else(|| Error::NotFound("data of this person".into()))?;
             return Ok(certificate(&last));
         }
@@ -82,8 +82,8 @@ impl App {
             privacy::set_answer(&mut tx, tenant, answer, left).await?;
         }
         let by = (member.as_ref(), self.clock.now());
-        privacy::insert(&mut tx, tenant, erasure, &hash, &survey.counts, by).await?;
-        let stored = privacy::find(&mut tx, tenant, erasure).await?;
+        erasures::insert(&mut tx, tenant, erasure, &hash, &survey.counts, by).await?;
+        let stored = erasures::find(&mut tx, tenant, erasure).await?;
         let stored = stored.ok_or_else(|| Error::NotFound(erasure.to_string()))?;
         tx.commit().await?;
         Ok(certificate(&stored))
@@ -134,7 +134,7 @@ impl App {
     ) -> Result<GetErasureResponse, Error> {
         let id: ErasureId = resource("name", &request.name)?;
         let mut tx = self.db.begin("get_erasure", &TenantSet::one(&caller.tenant)).await?;
-        let found = privacy::find(&mut tx, &caller.tenant, id).await?;
+        let found = erasures::find(&mut tx, &caller.tenant, id).await?;
         let found = found.ok_or_else(|| Error::NotFound(id.to_string()))?;
         Ok(GetErasureResponse {
             certificate: Some(certificate(&found)),
