@@ -67,7 +67,7 @@ pub(crate) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c s
         } else if other.len().abs_diff(letters.len()) > allowed {
             continue;
         } else {
-            edits(&letters, &other)
+            strsim::generic_damerau_levenshtein(&letters, &other)
         };
         // One edit of a one-letter word is another word.
         if distance <= allowed && distance < letters.len().max(2) && best.is_none_or(|(least, _)| distance < least) {
@@ -75,27 +75,6 @@ pub(crate) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c s
         }
     }
     best.map(|(_, candidate)| candidate)
-}
-
-/// Counts the edits between two words, where an exchange of neighbours is one.
-fn edits(a: &[char], b: &[char]) -> usize {
-    let mut before_previous: Vec<usize> = Vec::new();
-    let mut previous: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut current = Vec::with_capacity(b.len() + 1);
-        current.push(i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let mut least = (previous[j] + usize::from(x != y))
-                .min(previous[j + 1] + 1)
-                .min(current[j] + 1);
-            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
-                least = least.min(before_previous[j - 1] + 1);
-            }
-            current.push(least);
-        }
-        before_previous = std::mem::replace(&mut previous, current);
-    }
-    previous[b.len()]
 }
 
 #[cfg(test)]
