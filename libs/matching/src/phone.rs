@@ -95,7 +95,7 @@ fn parse(text: &str) -> Option<Number> {
         .filter(|rest| is_mobile(rest))
         .unwrap_or(&digits);
     if is_mobile(mobile) && !is_foreign {
-        return (!is_placeholder(mobile)).then(|| mobile.parse().ok().map(Number::Mobile))?;
+        return mobile.parse().ok().filter(|_| !is_made_up(mobile)).map(Number::Mobile);
     }
     let area = match digits.as_bytes() {
         [b'0', b'1' | b'2', ..] => 3,
@@ -110,7 +110,7 @@ fn parse(text: &str) -> Option<Number> {
         digits.truncate(area + 8);
         local = 8;
     }
-    if !(5..=15).contains(&digits.len()) || is_placeholder(&digits) {
+    if !(5..=15).contains(&digits.len()) || is_made_up(&digits) {
         return None;
     }
     Some(Number::Line(Line {
@@ -145,7 +145,7 @@ fn is_mobile(digits: &str) -> bool {
 }
 
 /// Returns whether a number is one that people type instead of theirs.
-fn is_placeholder(digits: &str) -> bool {
+fn is_made_up(digits: &str) -> bool {
     let tail = &digits.as_bytes()[digits.len().saturating_sub(7)..];
     let is_one_digit = tail.len() >= 5 && tail.iter().all(|byte| *byte == tail[0]);
     is_one_digit || digits.ends_with("12345678") || digits.ends_with("123456789")
