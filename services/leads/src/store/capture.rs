@@ -63,7 +63,7 @@ pub(crate) async fn insert_new(tx: &mut PgConnection, rows: &[NewRow]) -> Result
 }
 
 /// Inserts leads in a transaction that does more, and fails if one of them is there already, see [`is_there_already`];
-/// in turn no index is asked before it is written, which is a third of the time.
+/// in turn no index is asked before it is written, which is a quarter of the time.
 pub(crate) async fn insert_all(tx: &mut PgConnection, rows: &[NewRow]) -> Result<usize, DbError> {
     Ok(insertion(INSERT_ALL, rows).fetch_all(tx).await?.len())
 }
