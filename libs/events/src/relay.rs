@@ -201,7 +201,9 @@ impl Relay {
         ahead: Option<Batch>,
     ) -> Result<(Batch, i64), RelayError> {
         let taken = async {
-            let Some(mut batch) = ahead else { return self.take(hold, None).await };
+            let Some(mut batch) = ahead else {
+                return self.take(hold, None).await;
+            };
             batch.mark = Some(raise_mark(&mut batch.tx, self.stream).await?);
             Ok(batch)
         };
@@ -235,10 +237,10 @@ impl Relay {
         }
         let (is_full, end) = (batch.is_full(), last.id);
         let next = async {
-            match is_full {
-                true => self.take(hold, Some(end)).await.map(Some),
-                false => Ok(None),
+            if !is_full {
+                return Ok(None);
             }
+            self.take(hold, Some(end)).await.map(Some)
         };
         let (is_published, next) = tokio::join!(self.add(connection, batch, our_mark), next);
         let next = next?.filter(|next| !next.rows.is_empty());

@@ -11,7 +11,7 @@ use crate::store::intake::{Passed, Work};
 const FIRST_REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(30);
 /// Failures of work that has not come again for so long are forgotten.
-const MEMORY: Duration = Duration::from_secs(60);
+const MEMORY: Duration = Duration::from_mins(1);
 
 /// What names a piece of work: a reason to look at waiting leads, or a new lead.
 type Key = (Option<i64>, Option<Uuid>);
