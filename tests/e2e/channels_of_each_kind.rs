@@ -24,13 +24,14 @@ use reflex_standalone::{Places, Secrets};
 use reflex_tenancy::{TenantId, TenantSet};
 use reflex_testing::{TestDatabase, TestRedis, eventually, fixture_time};
 use reflex_tests::{
-    simulator::{Hook, Robot, Simulator, SimulatorOptions, WecomRobot},
+    simulator::{FeishuRobot, Hook, Robot, Simulator, SimulatorOptions, WecomRobot},
     suite::Suite,
 };
 use tonic::Code;
 
-/// Token, key and name of the three alike.
-const NAMES: [&str; 3] = ["dingtalk", "wecom", "mes"];
+/// Token, key and name of all alike.
+const NAMES: [&str; 4] = ["dingtalk", "wecom", "mes", "feishu"];
+const FEISHU_SECRET: &str = "W6kQ8mVx2c";
 const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const MESSAGES: usize = 60;
 
@@ -53,6 +54,10 @@ impl Scene {
                 ..Robot::default()
             }],
             wecom_robots: vec![WecomRobot { key: NAMES[1].into() }],
+            feishu_robots: vec![FeishuRobot {
+                token: NAMES[3].into(),
+                secret: Some(FEISHU_SECRET.into()),
+            }],
             webhooks: vec![Hook {
                 token: NAMES[2].into(),
                 secret: WEBHOOK_SECRET.into(),
@@ -84,7 +89,7 @@ impl Scene {
         }
     }
 
-    fn channels(&self) -> [Channel; 3] {
+    fn channels(&self) -> [Channel; 4] {
         let channel = |kind: Kind, name: &str, endpoint, secret: &str| Channel {
             name: format!("channels/{name}"),
             kind: kind.into(),
@@ -93,7 +98,7 @@ impl Scene {
             enabled: true,
             ..Channel::default()
         };
-        let [dingtalk, wecom, mes] = NAMES;
+        let [dingtalk, wecom, mes, feishu] = NAMES;
         [
             channel(
                 Kind::DingtalkRobot,
@@ -103,6 +108,12 @@ impl Scene {
             ),
             channel(Kind::WecomRobot, wecom, self.simulator.wecom_address(wecom), ""),
             channel(Kind::Webhook, mes, self.simulator.webhook_address(mes), WEBHOOK_SECRET),
+            channel(
+                Kind::FeishuRobot,
+                feishu,
+                self.simulator.feishu_address(feishu),
+                FEISHU_SECRET,
+            ),
         ]
     }
 
@@ -190,6 +201,16 @@ async fn each_kind_is_told_in_its_own_way() {
     })
     .await;
 
+    // Feishu: five a second at most, and a budget that all of them fit in.
+    let cards = scene.simulator.messages_of(NAMES[3]);
+    assert_eq!(cards.len(), MESSAGES);
+    assert!(
+        cards
+            .iter()
+            .all(|card| !card.everyone && card.title.starts_with("新线索 A"))
+    );
+    assert_eq!(scene.simulator.stats_of(NAMES[3]).rejected, 0);
+
     // The groups: within the budget, what is more in digests.
     for name in &NAMES[..2] {
         let messages = scene.simulator.messages_of(name);
@@ -242,9 +263,9 @@ async fn each_kind_is_set_up_in_its_own_way() {
         // As it was read, it can be written back.
         assert_eq!(scene.put(stored.clone()).await.unwrap(), stored);
     }
-    assert_eq!(limits, [(18, 4), (18, 4), (600, 150)]);
+    assert_eq!(limits, [(18, 4), (18, 4), (600, 150), (90, 22)]);
 
-    let [dingtalk, wecom, webhook] = scene.channels();
+    let [dingtalk, wecom, webhook, feishu] = scene.channels();
     let new = |channel: &Channel| Channel {
         name: "channels/new".into(),
         ..channel.clone()
@@ -274,7 +295,11 @@ async fn each_kind_is_set_up_in_its_own_way() {
             messages_per_minute: 601,
             ..new(&webhook)
         },
-        Channel { kind: 4, ..webhook },
+        Channel {
+            messages_per_minute: 101,
+            ..new(&feishu)
+        },
+        Channel { kind: 5, ..webhook },
     ] {
         let status = scene.put(refused.clone()).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument, "{refused:?}");
@@ -285,7 +310,10 @@ async fn each_kind_is_set_up_in_its_own_way() {
         .await
         .unwrap();
     let kinds: Vec<_> = listed.into_inner().channels.iter().map(Channel::kind).collect();
-    assert_eq!(kinds, [Kind::DingtalkRobot, Kind::Webhook, Kind::WecomRobot]);
+    assert_eq!(
+        kinds,
+        [Kind::DingtalkRobot, Kind::FeishuRobot, Kind::Webhook, Kind::WecomRobot]
+    );
     for replica in scene.replicas {
         replica.stop().await;
     }

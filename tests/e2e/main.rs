@@ -12,6 +12,7 @@ mod bad_input;
 mod channels_of_each_kind;
 mod conditions_decide;
 mod dingtalk_channel;
+mod feishu_channel;
 mod fields_order_customers;
 mod forms_have_versions;
 mod furnished;

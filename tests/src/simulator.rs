@@ -1,8 +1,8 @@
 //! Providers of messages, played over real HTTP: they check what the real ones check, enforce their limits and can be
 //! told to fail. One file per provider; ledger, limits, faults and control are shared.
 //!
-//! Beyond the providers' own paths there is a control API: `POST /control/robots`, `/control/wecom-robots` and
-//! `/control/webhooks` add a robot or an endpoint, `POST /control/faults` scripts failures, `GET /control/messages` and `GET /control/stats` tell what was accepted and refused.
+//! Beyond the providers' own paths there is a control API: `POST /control/robots`, `/control/wecom-robots`,
+//! `/control/feishu-robots` and `/control/webhooks` add a robot or an endpoint, `POST /control/faults` scripts failures, `GET /control/messages` and `GET /control/stats` tell what was accepted and refused.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 
 pub use dingtalk::Robot;
 pub use fault::Fault;
+pub use feishu::FeishuRobot;
 pub use ledger::{Message, Stats};
 pub use webhook::{Delivery, Hook};
 pub use wecom::WecomRobot;
@@ -24,6 +25,7 @@ pub use wecom::WecomRobot;
 mod control;
 mod dingtalk;
 mod fault;
+mod feishu;
 mod ledger;
 mod limit;
 mod server;
@@ -40,6 +42,8 @@ pub struct SimulatorOptions {
     pub robots: Vec<Robot>,
     /// `WeCom` robots that exist from the start.
     pub wecom_robots: Vec<WecomRobot>,
+    /// Feishu robots that exist from the start.
+    pub feishu_robots: Vec<FeishuRobot>,
     /// Receivers of webhooks that exist from the start.
     pub webhooks: Vec<Hook>,
     /// Messages a robot takes in a sliding minute.
@@ -55,6 +59,7 @@ impl Default for SimulatorOptions {
             clock: Arc::new(SystemClock::default()),
             robots: Vec::new(),
             wecom_robots: Vec::new(),
+            feishu_robots: Vec::new(),
             webhooks: Vec::new(),
             limit_per_minute: 20,
             lock: Duration::from_mins(10),
@@ -77,6 +82,7 @@ struct Shared {
     faults: fault::Faults,
     dingtalk: dingtalk::Robots,
     wecom: wecom::Robots,
+    feishu: feishu::Robots,
     webhooks: webhook::Hooks,
     connections: AtomicU64,
 }
@@ -95,12 +101,14 @@ impl Simulator {
             faults: fault::Faults::default(),
             dingtalk: dingtalk::Robots::new(options.robots, options.limit_per_minute, options.lock),
             wecom: wecom::Robots::new(options.wecom_robots, options.limit_per_minute),
+            feishu: feishu::Robots::new(options.feishu_robots),
             webhooks: webhook::Hooks::new(options.webhooks),
             connections: AtomicU64::new(0),
         });
         let routes = Router::new()
             .merge(dingtalk::routes())
             .merge(wecom::routes())
+            .merge(feishu::routes())
             .merge(webhook::routes())
             .merge(control::routes())
             .with_state(shared.clone());
@@ -128,6 +136,17 @@ impl Simulator {
     /// Adds a robot, or replaces the one with the same token, limits forgotten.
     pub fn add_robot(&self, robot: Robot) {
         self.shared.dingtalk.add(robot);
+    }
+
+    /// Returns the address a person would copy from the settings page of a Feishu robot.
+    #[must_use]
+    pub fn feishu_address(&self, token: &str) -> String {
+        format!("{}{}/{token}", self.url(), feishu::PATH)
+    }
+
+    /// Adds a Feishu robot, or replaces the one with the same token, limits forgotten.
+    pub fn add_feishu_robot(&self, robot: FeishuRobot) {
+        self.shared.feishu.add(robot);
     }
 
     /// Returns the address a person would copy from the settings page of a `WeCom` robot.

@@ -92,6 +92,7 @@ fn kind(of: Kind) -> proto::channel::Kind {
     match of {
         Kind::DingtalkRobot => proto::channel::Kind::DingtalkRobot,
         Kind::WecomRobot => proto::channel::Kind::WecomRobot,
+        Kind::FeishuRobot => proto::channel::Kind::FeishuRobot,
         Kind::Webhook => proto::channel::Kind::Webhook,
     }
 }

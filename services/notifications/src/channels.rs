@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::domain::channel::Kind;
 
 pub mod dingtalk;
+pub mod feishu;
 pub mod http;
 mod robot;
 pub mod webhook;
@@ -24,6 +25,8 @@ pub struct Providers {
     pub dingtalk_robot: Arc<dyn Channel>,
     /// `WeCom` robots.
     pub wecom_robot: Arc<dyn Channel>,
+    /// Feishu robots.
+    pub feishu_robot: Arc<dyn Channel>,
     /// Signed webhooks.
     pub webhook: Arc<dyn Channel>,
 }
@@ -35,6 +38,7 @@ impl Providers {
         Self {
             dingtalk_robot: Arc::new(dingtalk::DingTalk::new(http.clone(), Arc::clone(clock))),
             wecom_robot: Arc::new(wecom::Wecom::new(http.clone())),
+            feishu_robot: Arc::new(feishu::Feishu::new(http.clone(), Arc::clone(clock))),
             webhook: Arc::new(webhook::Webhook::new(http.clone(), Arc::clone(clock))),
         }
     }
@@ -45,6 +49,7 @@ impl Providers {
         match kind {
             Kind::DingtalkRobot => &*self.dingtalk_robot,
             Kind::WecomRobot => &*self.wecom_robot,
+            Kind::FeishuRobot => &*self.feishu_robot,
             Kind::Webhook => &*self.webhook,
         }
     }
@@ -226,6 +231,16 @@ mod tests {
         for (kind, max_bytes, format, rate, mentions) in [
             (Kind::DingtalkRobot, 20_000, Format::Markdown, a_minute(20), true),
             (Kind::WecomRobot, 4_096, Format::Markdown, a_minute(20), true),
+            (
+                Kind::FeishuRobot,
+                20_480,
+                Format::Markdown,
+                Some(Rate {
+                    messages: 100,
+                    per: Duration::from_mins(1),
+                }),
+                false,
+            ),
             (Kind::Webhook, 262_144, Format::Json, None, false),
         ] {
             let capability = providers.of(kind).capability();

@@ -151,8 +151,8 @@ impl Export {
 /// Says what a channel lacks. A server that has the channel keeps what is left out or starred.
 fn channel_remark(message: &DynamicMessage) -> String {
     let secret = "A secret, if it has one, is not shown; give it anew where the channel does not exist yet";
-    if text(message, "endpoint").contains("=***") {
-        format!("{secret}, as the values of the endpoint (***).")
+    if text(message, "endpoint").contains("***") {
+        format!("{secret}, as the token of the endpoint (***).")
     } else {
         format!("{secret}.")
     }

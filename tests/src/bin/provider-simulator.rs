@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use reflex_tests::simulator::{Hook, Robot, Simulator, SimulatorOptions, WecomRobot};
+use reflex_tests::simulator::{FeishuRobot, Hook, Robot, Simulator, SimulatorOptions, WecomRobot};
 
 /// Plays message providers over HTTP, their limits and refusals included.
 #[derive(Parser)]
@@ -32,6 +32,14 @@ struct Arguments {
     #[arg(long, default_value = "demo")]
     wecom_key: String,
 
+    /// Token of a Feishu robot that exists from the start.
+    #[arg(long, default_value = "demo")]
+    feishu_token: String,
+
+    /// Signing secret of that robot; without it the robot asks for no signature.
+    #[arg(long)]
+    feishu_secret: Option<String>,
+
     /// Secret (`whsec_…`) of a receiver of webhooks at `/hooks/demo`; without it there is none.
     #[arg(long)]
     webhook_secret: Option<String>,
@@ -53,6 +61,10 @@ async fn main() -> anyhow::Result<()> {
         robots: robots(&arguments)?,
         wecom_robots: vec![WecomRobot {
             key: arguments.wecom_key.clone(),
+        }],
+        feishu_robots: vec![FeishuRobot {
+            token: arguments.feishu_token.clone(),
+            secret: arguments.feishu_secret.clone(),
         }],
         webhooks: hooks(&arguments),
         limit_per_minute: arguments.limit_per_minute,

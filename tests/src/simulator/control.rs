@@ -8,12 +8,13 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 
-use super::{Fault, Hook, Message, Robot, Shared, Stats, WecomRobot};
+use super::{Fault, FeishuRobot, Hook, Message, Robot, Shared, Stats, WecomRobot};
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/control/robots", post(add_robot).get(list_robots))
         .route("/control/wecom-robots", post(add_wecom_robot))
+        .route("/control/feishu-robots", post(add_feishu_robot))
         .route("/control/webhooks", post(add_webhook))
         .route("/control/faults", post(script_fault).delete(clear_faults))
         .route("/control/messages", get(list_messages))
@@ -55,6 +56,11 @@ async fn list_robots(State(shared): State<Arc<Shared>>) -> Json<Vec<String>> {
 
 async fn add_wecom_robot(State(shared): State<Arc<Shared>>, Json(robot): Json<WecomRobot>) -> StatusCode {
     shared.wecom.add(robot);
+    StatusCode::NO_CONTENT
+}
+
+async fn add_feishu_robot(State(shared): State<Arc<Shared>>, Json(robot): Json<FeishuRobot>) -> StatusCode {
+    shared.feishu.add(robot);
     StatusCode::NO_CONTENT
 }
 

@@ -91,7 +91,8 @@ impl App {
             Some(present) if keeps_address(present) => (present.endpoint.clone(), present.endpoint_shown.clone()),
             _ => {
                 self.endpoint_rules.check(address).map_err(invalid)?;
-                (self.sealer.seal(place("endpoint"), address)?, channel::masked(address))
+                let shown = channel::masked(wanted.kind, address);
+                (self.sealer.seal(place("endpoint"), address)?, shown)
             }
         };
         let secret = wanted.secret.expose_secret();

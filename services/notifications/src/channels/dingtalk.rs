@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::http::HttpClient;
-use super::robot::{CUT, judge, shorten};
+use super::robot::{CUT, fitting, judge, shorten};
 use super::{Capability, Channel, Endpoint, Format, Outcome, Rate, Rendered};
 
 mod codes;
@@ -113,27 +113,6 @@ fn calls(message: &Rendered) -> String {
         String::new()
     } else {
         format!("\n\n{}", missing.join(" "))
-    }
-}
-
-/// Returns the longest beginning whose JSON form takes at most `room_bytes`.
-fn fitting(text: &str, room_bytes: usize) -> &str {
-    let mut used = 0;
-    for (position, char) in text.char_indices() {
-        used += json_bytes(char);
-        if used > room_bytes {
-            return &text[..position];
-        }
-    }
-    text
-}
-
-/// Counts the bytes of a character inside a JSON string, as `serde_json` writes it.
-fn json_bytes(char: char) -> usize {
-    match char {
-        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
-        '\0'..='\u{1f}' => 6,
-        _ => char.len_utf8(),
     }
 }
 

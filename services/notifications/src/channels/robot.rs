@@ -23,8 +23,9 @@ pub(super) enum Verdict {
 
 #[derive(Deserialize)]
 struct Business {
+    #[serde(alias = "code")]
     errcode: i64,
-    #[serde(default)]
+    #[serde(default, alias = "msg")]
     errmsg: String,
 }
 
@@ -82,4 +83,25 @@ pub(super) fn shorten(line: &str, max_chars: usize) -> String {
         return line.to_owned();
     }
     line.chars().take(max_chars - 1).chain(['…']).collect()
+}
+
+/// Returns the longest beginning whose JSON form takes at most `room_bytes`.
+pub(super) fn fitting(text: &str, room_bytes: usize) -> &str {
+    let mut used = 0;
+    for (position, char) in text.char_indices() {
+        used += json_bytes(char);
+        if used > room_bytes {
+            return &text[..position];
+        }
+    }
+    text
+}
+
+/// Counts the bytes of a character inside a JSON string, as `serde_json` writes it.
+fn json_bytes(char: char) -> usize {
+    match char {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..='\u{1f}' => 6,
+        _ => char.len_utf8(),
+    }
 }

@@ -1,6 +1,7 @@
 //! What a channel must look like before it is stored.
 
 use http::Uri;
+use jiff::SignedDuration;
 use reflex_signatures::standard_webhooks::Keys;
 
 use super::{Problem, budget::Limits, merge::Surplus};
@@ -19,13 +20,15 @@ pub enum Kind {
     DingtalkRobot,
     /// The robot of a `WeCom` group.
     WecomRobot,
+    /// The robot of a Feishu group.
+    FeishuRobot,
     /// A program that checks signatures.
     Webhook,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::DingtalkRobot, Self::WecomRobot, Self::Webhook];
+    pub const ALL: [Self; 4] = [Self::DingtalkRobot, Self::WecomRobot, Self::FeishuRobot, Self::Webhook];
 
     /// Returns its name in the database.
     #[must_use]
@@ -33,6 +36,7 @@ impl Kind {
         match self {
             Self::DingtalkRobot => "dingtalk_robot",
             Self::WecomRobot => "wecom_robot",
+            Self::FeishuRobot => "feishu_robot",
             Self::Webhook => "webhook",
         }
     }
@@ -48,6 +52,7 @@ impl Kind {
     pub const fn most_per_minute(self) -> i32 {
         match self {
             Self::DingtalkRobot | Self::WecomRobot => 20,
+            Self::FeishuRobot => 100,
             Self::Webhook => 600,
         }
     }
@@ -57,6 +62,7 @@ impl Kind {
     pub const fn usual_per_minute(self) -> i32 {
         match self {
             Self::DingtalkRobot | Self::WecomRobot => 18,
+            Self::FeishuRobot => 90,
             Self::Webhook => 600,
         }
     }
@@ -65,8 +71,18 @@ impl Kind {
     #[must_use]
     pub const fn surplus(self) -> Surplus {
         match self {
-            Self::DingtalkRobot | Self::WecomRobot => Surplus::Merges,
+            Self::DingtalkRobot | Self::WecomRobot | Self::FeishuRobot => Surplus::Merges,
             Self::Webhook => Surplus::Waits,
+        }
+    }
+
+    /// Returns how long a message waits after the answer to the one before: Feishu takes five in a second, whatever the
+    /// minute has left.
+    #[must_use]
+    pub const fn spacing(self) -> SignedDuration {
+        match self {
+            Self::FeishuRobot => SignedDuration::from_millis(210),
+            Self::DingtalkRobot | Self::WecomRobot | Self::Webhook => SignedDuration::ZERO,
         }
     }
 
@@ -82,7 +98,7 @@ impl Kind {
                 "must be whsec_ and the base64 of 24 to 64 bytes, whsk_ and the base64 of an Ed25519 key, or two of these with \
                  a space between them",
             ),
-            Self::DingtalkRobot | Self::WecomRobot | Self::Webhook => Ok(()),
+            Self::DingtalkRobot | Self::WecomRobot | Self::FeishuRobot | Self::Webhook => Ok(()),
         }
     }
 }
@@ -156,12 +172,19 @@ impl EndpointRules {
     }
 }
 
-/// Returns an address as it may be shown: without the values of its query.
+/// Returns an address as it may be shown: without the values of its query, and where the token is the end of the path, as
+/// Feishu has it, without that.
 #[must_use]
-pub fn masked(endpoint: &str) -> String {
-    let Some((path, query)) = endpoint.split_once('?') else {
-        return endpoint.to_owned();
+pub fn masked(kind: Kind, endpoint: &str) -> String {
+    let (path, query) = match endpoint.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (endpoint, None),
     };
+    let path = match path.rsplit_once('/') {
+        Some((front, _token)) if kind == Kind::FeishuRobot => format!("{front}/{MASK}"),
+        _ => path.to_owned(),
+    };
+    let Some(query) = query else { return path };
     let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
         Some((name, _)) => format!("{name}={MASK}"),
         None => MASK.to_owned(),
@@ -277,6 +300,8 @@ mod tests {
             (Kind::DingtalkRobot, "SEC1", true),
             (Kind::WecomRobot, "", true),
             (Kind::WecomRobot, "SEC1", false),
+            (Kind::FeishuRobot, "", true),
+            (Kind::FeishuRobot, "S3cret", true),
             (Kind::Webhook, "", false),
             (Kind::Webhook, "SEC1", false),
             (Kind::Webhook, WEBHOOK, true),
@@ -289,6 +314,10 @@ mod tests {
 
     #[test]
     fn tokens_are_not_shown() {
+        let feishu = "https://a.example/open-apis/bot/v2/hook/***";
+        let token = "https://a.example/open-apis/bot/v2/hook/8a6d-5b";
+        assert_eq!(masked(Kind::FeishuRobot, token), feishu);
+        assert_eq!(masked(Kind::FeishuRobot, feishu), feishu);
         for (endpoint, shown) in [
             (
                 "https://a.example/robot/send?access_token=secret",
@@ -297,6 +326,7 @@ mod tests {
             ("https://a.example/send?a=1&secret", "https://a.example/send?a=***&***"),
             ("https://a.example/send", "https://a.example/send"),
         ] {
+            let masked = |endpoint: &str| masked(Kind::DingtalkRobot, endpoint);
             assert_eq!(masked(endpoint), shown);
             assert_eq!(masked(&masked(endpoint)), shown, "masking twice changes nothing");
         }
@@ -318,6 +348,8 @@ mod tests {
                 assert_eq!(of(robot, per_minute, reserved), None, "{per_minute} {reserved}");
             }
         }
+        assert_eq!(of(Kind::FeishuRobot, 0, 0), Some((90, 22)));
+        assert_eq!(of(Kind::FeishuRobot, 101, 0), None);
         assert_eq!(of(Kind::Webhook, 0, 0), Some((600, 150)));
         assert_eq!(of(Kind::Webhook, 601, 0), None);
     }

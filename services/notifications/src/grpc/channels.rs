@@ -71,7 +71,7 @@ fn wanted(channel: Channel, violations: &mut Violations) -> WantedChannel {
     let kind = api::channel_kind(channel.kind).unwrap_or_else(|| {
         violations.add(
             "channel.kind",
-            "must be KIND_DINGTALK_ROBOT, KIND_WECOM_ROBOT or KIND_WEBHOOK",
+            "must be KIND_DINGTALK_ROBOT, KIND_WECOM_ROBOT, KIND_FEISHU_ROBOT or KIND_WEBHOOK",
         );
         Kind::DingtalkRobot
     });

@@ -14,6 +14,8 @@ pub struct Held {
     pub count: i64,
     /// When the first of them ends.
     pub first_release: Option<Timestamp>,
+    /// When the last of them ends.
+    pub last_release: Option<Timestamp>,
 }
 
 /// Forgets reservations that are over and returns what the others are.
@@ -21,11 +23,11 @@ pub struct Held {
 /// # Errors
 /// When the database fails.
 pub async fn held(tx: &mut PgConnection, tenant: &TenantId, channel: &str, now: Timestamp) -> Result<Held, DbError> {
-    let (count, first_release): (i64, Option<SqlTimestamp>) = sqlx::query_as(
+    let (count, first, last): (i64, Option<SqlTimestamp>, Option<SqlTimestamp>) = sqlx::query_as(
         "with over as (
              delete from channel_reservations where tenant_id = $1 and channel = $2 and release_time <= $3
          )
-         select count(*), min(release_time) from channel_reservations
+         select count(*), min(release_time), max(release_time) from channel_reservations
          where tenant_id = $1 and channel = $2 and release_time > $3",
     )
     .bind(tenant.as_str())
@@ -35,7 +37,8 @@ pub async fn held(tx: &mut PgConnection, tenant: &TenantId, channel: &str, now: 
     .await?;
     Ok(Held {
         count,
-        first_release: first_release.map(SqlTimestamp::to_jiff),
+        first_release: first.map(SqlTimestamp::to_jiff),
+        last_release: last.map(SqlTimestamp::to_jiff),
     })
 }
 

@@ -298,6 +298,7 @@ impl Provider {
         Providers {
             dingtalk_robot: self.clone(),
             wecom_robot: self.clone(),
+            feishu_robot: self.clone(),
             webhook: self.clone(),
         }
     }

@@ -14,7 +14,7 @@ use super::{Reserved, Rest, SendError, Sender};
 use crate::{
     channels::{About, Endpoint, Mentions, Rendered},
     domain::{
-        budget::HOLD,
+        budget::{HOLD, WINDOW},
         merge::{self, Send, next_send},
         message::Class,
         retry,
@@ -65,6 +65,14 @@ impl Sender {
             return Ok(Reservation::Refused(Rest::until(until)));
         }
         let held = reservations::held(&mut tx, tenant, name, now).await?;
+        // The last answer, or what a sender that died would have had at the latest.
+        let spaced = held
+            .last_release
+            .map(|release| release - WINDOW + channel.kind.spacing());
+        if let Some(until) = spaced.filter(|until| *until > now && !channel.kind.spacing().is_zero()) {
+            tx.commit().await?;
+            return Ok(Reservation::Refused(Rest::until(until)));
+        }
         let tokens = channel.limits.tokens(held.count);
         let tokens = if is_failing { tokens.probe() } else { tokens };
         let waiting = sending::waiting(&mut tx, tenant, name, now).await?;
