@@ -35,7 +35,7 @@ const ROWS: usize = 6_000;
 /// Leads that are known before, and that the file updates.
 const KNOWN: usize = 50;
 const MEMBERS: [&str; 3] = ["members/an", "members/bo", "members/chen"];
-const PLENTY: i32 = 1_000_000;
+const PLENTY: i32 = 100_000;
 /// Virtual time of a turn of weight 100, in which all of the team are.
 const TURN: i64 = 720_720 * 250;
 
