@@ -143,20 +143,26 @@ async fn leave_traces(admin: &mut Caller) -> (String, String) {
         request_id: request_id(7),
     };
     admin.leads.close_lead(close).await.unwrap();
+    leave_traces_of_others(admin, &first).await;
+    (first, second)
+}
+
+/// Leaves those of other systems, of tags and of files.
+async fn leave_traces_of_others(admin: &mut Caller, lead: &str) {
     let seen = RecordLeadFactsRequest {
-        lead: first.clone(),
+        lead: lead.to_owned(),
         facts: vec![LeadFact {
             id: request_id(8),
             kind: "page_visited".into(),
             object: format!("/contact?tel={PHONE}"),
-            occur_time: admin.lead(&first).await.create_time,
+            occur_time: admin.lead(lead).await.create_time,
             ..LeadFact::default()
         }],
         ..RecordLeadFactsRequest::default()
     };
     admin.tags.record_lead_facts(seen).await.unwrap();
     let tag = AddLeadTagRequest {
-        lead: first.clone(),
+        lead: lead.to_owned(),
         tag: format!("{NAME}的朋友"),
         expire_days: 30,
         request_id: request_id(9),
@@ -172,7 +178,6 @@ async fn leave_traces(admin: &mut Caller) -> (String, String) {
     settings.on_known = lead_file_settings::OnKnown::Overwrite.into();
     let told = send(admin, messages).await.unwrap();
     assert_eq!(told.updated_count, 1);
-    (first, second)
 }
 
 /// Returns each column of the database in which somebody's words stand, as table.column.
