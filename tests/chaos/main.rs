@@ -10,6 +10,7 @@
 mod checker;
 mod crowd;
 mod events_come_twice;
+mod imports_are_undone;
 mod installation;
 mod late_ladders_climb_together;
 mod ledger;

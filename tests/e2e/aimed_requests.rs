@@ -226,6 +226,23 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         Nothing,
     ),
     (
+        "leads.v1.ImportService/UndoImport",
+        r#"{"name": "<import>", "otherConflicts": "CONFLICT_RESOLUTION_RESTORE"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.ImportService/CancelImport",
+        r#"{"name": "<import>"}"#,
+        MISSING,
+    ),
+    ("leads.v1.ImportService/GetImport", r#"{"name": "<import>"}"#, MISSING),
+    ("leads.v1.ImportService/ListImports", "{}", Nothing),
+    (
+        "leads.v1.ImportService/ListImports",
+        r#"{"pageSize": 1, "pageToken": "<page_of_imports>"}"#,
+        INVALID,
+    ),
+    (
         "leads.v1.FormService/PublishForm",
         r#"{"name": "<form>", "schema": {"fields": [{"id": "company", "kind": "KIND_SHORT_TEXT", "label": {"zh": "x"}, "fills": "LEAD_FIELD_COMPANY"}]}}"#,
         MISSING,

@@ -6,7 +6,10 @@ use jiff::SignedDuration;
 use reflex_events::{NewEvent, outbox};
 use reflex_pg::Database;
 use reflex_proto::{
-    leads::v1::{WatchLeadsRequest, lead_service_client::LeadServiceClient},
+    leads::v1::{
+        ImportLeadsRequest, LeadFileSettings, WatchLeadsRequest, import_service_client::ImportServiceClient,
+        lead_service_client::LeadServiceClient,
+    },
     notifications::v1::{WatchInboxRequest, inbox_service_client::InboxServiceClient},
 };
 use reflex_rpc::identity::Role;
@@ -86,6 +89,7 @@ impl Furnished {
         })
         .await;
         furnishing.calls().await;
+        furnishing.imports().await;
         furnishing.pairs().await;
         furnishing.dead_letter(clock).await;
         furnishing.tokens().await;
@@ -322,6 +326,29 @@ impl Furnishing<'_> {
         self.ask("leads.v1.TagService/RecordLeadFacts", seen).await;
     }
 
+    /// Imports two files of a lead each.
+    async fn imports(&mut self) {
+        for _ in 0..2 {
+            let import = SystemIds.next().to_string();
+            let request = ImportLeadsRequest {
+                settings: Some(LeadFileSettings {
+                    source: "canary".into(),
+                    ..LeadFileSettings::default()
+                }),
+                import_id: import.clone(),
+                chunk: format!("公司\n{MARK}\n").into_bytes(),
+                ..ImportLeadsRequest::default()
+            };
+            let wire = self.suite.leads(&self.tenant, Role::Admin, None);
+            let told = ImportServiceClient::new(wire)
+                .import_leads(tokio_stream::once(request))
+                .await;
+            let told = told.unwrap().into_inner().message().await.unwrap().unwrap();
+            assert!(told.done && told.stored_count == 1, "{told:?}");
+            self.names.insert("import", format!("imports/{import}"));
+        }
+    }
+
     /// Merges two pairs of leads, disputes two leads, and erases somebody.
     async fn pairs(&mut self) {
         let mut leads = Vec::new();
@@ -417,6 +444,11 @@ impl Furnishing<'_> {
             (
                 "page_of_merges",
                 "leads.v1.MergeService/ListMerges",
+                json!({"pageSize": 1}),
+            ),
+            (
+                "page_of_imports",
+                "leads.v1.ImportService/ListImports",
                 json!({"pageSize": 1}),
             ),
             (

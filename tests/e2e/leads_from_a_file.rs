@@ -2,7 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use reflex_proto::leads::v1::{Lead, ListLeadsRequest, lead::Urgency, lead_service_client::LeadServiceClient};
+use reflex_proto::{
+    leads::v1::{
+        Lead, ListImportsRequest, ListLeadsRequest, import::State, import_service_client::ImportServiceClient,
+        lead::Urgency, lead_service_client::LeadServiceClient,
+    },
+    notifications::v1::{ListInboxItemsRequest, inbox_service_client::InboxServiceClient},
+};
 use reflex_rpc::identity::Role;
 use reflex_tenancy::TenantId;
 use reflex_testing::eventually;
@@ -30,13 +36,33 @@ impl Scene {
 
     /// Types `reflexctl leads import`.
     async fn import(&self, file: &Path, flags: &[&str]) -> Result<(), String> {
+        self.leads_command(&[&["import", file.to_str().unwrap()], flags].concat())
+            .await
+    }
+
+    /// Types a command about leads.
+    async fn leads_command(&self, words: &[&str]) -> Result<(), String> {
         let token = self.suite.token(&[&self.tenant], Role::Manager, None);
         let url = self.suite.leads_url();
         let connection = ["--server", &url, "--token", &token];
-        let command = ["reflexctl", "leads", "import", file.to_str().unwrap()];
-        let arguments = command.iter().chain(flags).chain(&connection);
+        let arguments = ["reflexctl", "leads"].iter().chain(words).chain(&connection);
         let outcome = reflexctl::run(arguments).await;
         outcome.map_err(|error| format!("{error:#}"))
+    }
+
+    /// Returns what lies in the inboxes of both.
+    async fn inboxes(&self) -> Vec<String> {
+        let mut titles = Vec::new();
+        for recipient in ["members/an", "members/bo"] {
+            let wire = self.suite.notifications(&self.tenant, Role::Manager, None);
+            let request = ListInboxItemsRequest {
+                recipient: recipient.into(),
+                ..ListInboxItemsRequest::default()
+            };
+            let listed = InboxServiceClient::new(wire).list_inbox_items(request).await.unwrap();
+            titles.extend(listed.into_inner().items.into_iter().map(|item| item.title));
+        }
+        titles
     }
 
     async fn leads(&self) -> Vec<Lead> {
@@ -120,6 +146,58 @@ async fn a_list_is_looked_at_imported_and_mended() {
     })
     .await;
     assert!(names.contains(&"无锡康复 中心".to_owned()), "{names:?}");
+    scene.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wrong_list_is_taken_back_everywhere() {
+    let scene = Scene::start().await;
+    let file = scene.path("list.csv");
+    let source = ["--source", "展会"];
+    std::fs::write(&file, "编号,公司,电话\nA1,上海医院,1\n").unwrap();
+    scene.import(&file, &source).await.unwrap();
+    std::fs::write(&file, "编号,公司,电话\nA1,上海医院,2\nA2,苏州医院,3\nA3,无锡医院,4\n").unwrap();
+    let flags = [&source[..], &["--on-known", "overwrite"]].concat();
+    scene
+        .import(&file, &[&flags[..], &["--preview"]].concat())
+        .await
+        .unwrap();
+    scene.import(&file, &flags).await.unwrap();
+    let told = eventually("all are told", async || {
+        let told = scene.inboxes().await;
+        (told.len() == 3).then_some(told)
+    })
+    .await;
+    assert!(told.iter().any(|title| title.contains("苏州医院")), "{told:?}");
+
+    scene.leads_command(&["imports", "list"]).await.unwrap();
+    let mut imports = ImportServiceClient::new(scene.suite.leads(&scene.tenant, Role::Manager, None));
+    let mut list = async || {
+        let listed = imports.list_imports(ListImportsRequest::default()).await.unwrap();
+        listed.into_inner().imports
+    };
+    let wrong = list().await.remove(0);
+    assert_eq!((wrong.stored_count, wrong.updated_count), (2, 1));
+    scene.leads_command(&["imports", "show", &wrong.name]).await.unwrap();
+    scene.leads_command(&["imports", "undo", &wrong.name]).await.unwrap();
+    let left = scene.leads().await;
+    let left: Vec<_> = left
+        .iter()
+        .map(|lead| (lead.external_id.as_str(), lead.phone.as_str()))
+        .collect();
+    assert_eq!(left, [("A1", "1")]);
+    eventually("nobody is told of leads that are gone", async || {
+        (scene.inboxes().await.len() == 1).then_some(())
+    })
+    .await;
+    assert_eq!(list().await[0].state(), State::Undone);
+    let again = scene.import(&file, &flags).await.unwrap_err();
+    assert!(again.contains("give it an id of its own"), "{again}");
+    let cancelled = scene
+        .leads_command(&["imports", "cancel", &wrong.name])
+        .await
+        .unwrap_err();
+    assert!(cancelled.contains("is complete"), "{cancelled}");
     scene.suite.stop().await;
 }
 

@@ -63,6 +63,17 @@ const FILLERS: &[(&str, &str)] = &[
         "insert into lead_imports (tenant_id, import_id, row_count, digest, stored_count, existed_count, create_time, update_time)
          values ('huadong', gen_random_uuid(), 0, '', 0, 0, now(), now())",
     ),
+    (
+        "lead_import_updates",
+        "insert into lead_import_updates (tenant_id, import_id, batch, lead_id, before, after)
+         values ('huadong', gen_random_uuid(), 1, gen_random_uuid(), '{}', '{}')",
+    ),
+    (
+        "lead_import_refunds",
+        "insert into lead_import_refunds (tenant_id, import_id, team, skills, member, cost, first_decision, finish_before,
+             number_before)
+         values ('huadong', gen_random_uuid(), 'x', '', 'x', 1, gen_random_uuid(), 0, 0)",
+    ),
     ("lead_picks", "insert into lead_picks (tenant_id, member, day, picks) values ('huadong', 'x', '2026-03-02', 1)"),
     ("field_recomputes", "insert into field_recomputes (tenant_id, shard, target) values ('huadong', 0, 'leads')"),
     ("reroute_requests", "insert into reroute_requests (tenant_id, shard, trigger) values ('huadong', 0, 'x')"),

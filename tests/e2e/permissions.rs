@@ -24,8 +24,8 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 97),
-    (Role::Manager, 92),
+    (Role::Admin, 101),
+    (Role::Manager, 96),
     (Role::Sales, 54),
     (Role::Integration, 8),
     (Role::Viewer, 41),

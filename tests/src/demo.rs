@@ -2,12 +2,13 @@
 //! others do not. Everything is done as its users do it: programs as processes, forms over HTTP, the rest by RPC.
 //!
 //! Reading order: [`perform`] (the plot), [`stage`] (what runs), one file an act ([`bundles`], [`enquiries`],
-//! [`salespeople`], [`story`]), then [`book`] (what the services say happened), [`check`] (whether that can be true) and
+//! [`salespeople`], [`story`], [`duplicates`]), then [`book`] (what the services say happened), [`check`] (whether that can be true) and
 //! [`report`]. [`up`] shares the stage with it.
 
 mod book;
 mod bundles;
 mod check;
+mod duplicates;
 mod enquiries;
 mod fairness;
 mod patience;
@@ -103,6 +104,13 @@ async fn perform(stage: &Stage, options: &Options) -> anyhow::Result<bool> {
     };
     report.print()?;
     rehearsal::show(stage, &story, &options.data, &options.programs).await?;
+    let unlike = duplicates::play(stage, &book).await?;
+    let problems = [problems.as_slice(), &unlike].concat();
+    let report = Report {
+        problems: &problems,
+        elapsed: start.elapsed(),
+        ..report
+    };
     report.print_verdict()?;
     Ok(problems.is_empty())
 }

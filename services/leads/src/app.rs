@@ -3,6 +3,7 @@
 pub(crate) mod activate_routing_policy;
 pub(crate) mod capture_lead;
 pub(crate) mod capture_webhook;
+pub(crate) mod change_contents;
 pub(crate) mod change_setup;
 pub(crate) mod check_routing_policy;
 pub(crate) mod claim_lead;
@@ -22,6 +23,7 @@ pub(crate) mod lead_facts;
 pub(crate) mod list_accounts;
 pub(crate) mod list_calculated_fields;
 pub(crate) mod list_directory;
+pub(crate) mod list_imports;
 pub(crate) mod list_merges;
 pub(crate) mod list_ownership;
 pub(crate) mod list_routing_policies;
@@ -56,6 +58,7 @@ pub(crate) mod simulate_routing;
 pub(crate) mod submit_form;
 pub(crate) mod tag_lead;
 pub(crate) mod tagging;
+pub(crate) mod undo_import;
 pub(crate) mod unmerge_leads;
 pub(crate) mod watch_leads;
 

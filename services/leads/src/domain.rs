@@ -6,7 +6,8 @@
 //! Reading order: what there is ([`ids`], [`lead`], [`new_lead`], [`member`], [`directory`]); who gets a lead ([`assign`],
 //! which asks [`catalogue`] and [`names`], [`routing`], [`distribution`] and answers with a [`decision`]); what follows
 //! ([`claim`], [`due`] by a [`ladder`], [`escalation`], [`follow_up`]). Beside it forms ([`form`], [`form_schema`],
-//! [`submission`]), signed bodies ([`webhook`]) and files ([`lead_file`], [`member_file`]); when leads go back to the [`pool`]
+//! [`submission`]), signed bodies ([`webhook`]) and files ([`lead_file`], what their rows do to a [`known_lead`],
+//! [`member_file`]); when leads go back to the [`pool`]
 //! and which [`tags`] they get, at the capture and for the [`lead_fact`]s that come later.
 //! What formulas make of leads and their [`account`]s is [`calculated`], over the [`lead_fields`] that conditions read, too.
 
@@ -24,6 +25,7 @@ pub mod follow_up;
 pub mod form;
 pub mod form_schema;
 pub mod ids;
+pub mod known_lead;
 pub mod ladder;
 pub mod lead;
 pub mod lead_fact;

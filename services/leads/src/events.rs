@@ -22,6 +22,8 @@ pub(crate) const FOLLOW_UP_RECORDED: &str = "reflex.leads.v1.FollowUpRecorded";
 pub(crate) const LEAD_MERGED: &str = "reflex.leads.v1.LeadMerged";
 pub(crate) const LEAD_UNMERGED: &str = "reflex.leads.v1.LeadUnmerged";
 pub(crate) const SUBJECT_ERASED: &str = "reflex.leads.v1.SubjectErased";
+pub(crate) const LEAD_UPDATED: &str = "reflex.leads.v1.LeadUpdated";
+pub(crate) const LEAD_WITHDRAWN: &str = "reflex.leads.v1.LeadWithdrawn";
 pub(crate) const MEMBER_CHANGED: &str = "reflex.leads.v1.MemberChanged";
 
 /// Makes facts of one tenant at one time.

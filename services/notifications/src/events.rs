@@ -77,6 +77,7 @@ fn reader(kind: &str) -> Option<Read> {
         "reflex.leads.v1.LeadMerged" => lead_merged,
         "reflex.leads.v1.LeadUnmerged" => lead_unmerged,
         "reflex.leads.v1.SubjectErased" => subject_erased,
+        "reflex.leads.v1.LeadWithdrawn" => lead_withdrawn,
         _ => return None,
     })
 }
@@ -129,6 +130,13 @@ fn lead_unmerged(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError
 fn subject_erased(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
     let erased: leads::SubjectErased = event.decode()?;
     facts.erased.push((event.tenant.clone(), erased.lead));
+    Ok(())
+}
+
+/// Nobody is told of a lead that is gone.
+fn lead_withdrawn(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
+    let withdrawn: leads::LeadWithdrawn = event.decode()?;
+    facts.withdrawn.push((event.tenant.clone(), withdrawn.lead));
     Ok(())
 }
 

@@ -12,6 +12,7 @@ pub mod retention;
 pub mod sending;
 pub mod stops;
 pub mod templates;
+pub mod withdrawing;
 
 use reflex_tenancy::TenantId;
 

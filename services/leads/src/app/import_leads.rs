@@ -3,35 +3,31 @@
 //!
 //! A file that is sent again is read from its beginning: faults are told again, and its digest shows that it is the same.
 
+mod known;
 mod preview;
 mod reader;
+mod storing;
 
 use std::sync::Arc;
 
-use reflex_pg::retried;
 use reflex_proto::leads::v1::ImportLeadsResponse;
 use reflex_rpc::identity::Caller;
-use reflex_runtime::telemetry;
-use reflex_tenancy::{TenantId, TenantSet};
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use self::{
-    preview::Preview,
+    preview::{Preview, Seen},
     reader::{Batch, Reader},
+    storing::Store,
 };
-use super::{App, capture_lead::fingerprint};
+use super::App;
 use crate::{
     convert::import::count,
     domain::{
+        ids::MemberId,
         lead_file::{LeadFile, Settings},
-        new_lead::NewLead,
     },
     error::Error,
-    store::{
-        capture::{self, NewRow},
-        lead_imports::{self, Progress},
-    },
+    store::lead_imports::NewImport,
 };
 
 pub(crate) use reader::Pieces;
@@ -61,18 +57,6 @@ enum Writer {
     Preview(Preview),
 }
 
-struct Store {
-    app: Arc<App>,
-    tenant: TenantId,
-    import_id: Uuid,
-    progress: Progress,
-    /// Whether a lead of the file was there already: then others may be, too.
-    meets_known: bool,
-    traceparent: Option<String>,
-    /// Routing leaves it most of the time.
-    _under_way: Arc<()>,
-}
-
 impl App {
     /// Begins an import, or goes on with one.
     ///
@@ -85,11 +69,30 @@ impl App {
         purpose: Purpose,
         pieces: Pieces,
     ) -> Result<LeadImport, Error> {
+        let (on_known, source) = (settings.on_known, settings.source.clone());
         let file = LeadFile::new(settings, caller.tenant.as_str());
         let (writer, progress) = match purpose {
-            Purpose::Preview => (Writer::Preview(Preview::default()), None),
+            Purpose::Preview => {
+                let preview = Preview {
+                    app: Arc::clone(self),
+                    tenant: caller.tenant.clone(),
+                    on_known,
+                    shows_contact: caller.may("leads.read_contact"),
+                    seen: Seen::default(),
+                };
+                (Writer::Preview(preview), None)
+            }
             Purpose::Store(import_id) => {
-                let store = self.begin_lead_import(caller, import_id, &file.digest()).await?;
+                let digest = file.digest();
+                let member: Option<MemberId> = caller.member.as_deref().and_then(|name| name.parse().ok());
+                let import = NewImport {
+                    import_id,
+                    digest: &digest,
+                    member: member.as_ref(),
+                    source: &source,
+                    now: self.clock.now(),
+                };
+                let store = self.begin_lead_import(caller, &import, on_known).await?;
                 let progress = store.progress.clone();
                 (Writer::Store(store), Some(progress))
             }
@@ -99,27 +102,6 @@ impl App {
             writer,
             read: None,
             told: ImportLeadsResponse::default(),
-        })
-    }
-
-    async fn begin_lead_import(
-        self: &Arc<Self>,
-        caller: &Caller,
-        import_id: Uuid,
-        digest: &[u8],
-    ) -> Result<Store, Error> {
-        let tenant = caller.tenant.clone();
-        let mut tx = self.db.begin("begin_lead_import", &TenantSet::one(&tenant)).await?;
-        let progress = lead_imports::begin(&mut tx, &tenant, import_id, digest, self.clock.now()).await?;
-        tx.commit().await?;
-        Ok(Store {
-            app: Arc::clone(self),
-            tenant,
-            import_id,
-            progress,
-            meets_known: false,
-            traceparent: telemetry::current_traceparent(),
-            _under_way: self.imports.begin(),
         })
     }
 }
@@ -169,92 +151,21 @@ impl LeadImport {
 impl Writer {
     async fn write(&mut self, batch: &mut Batch) -> Result<(), Error> {
         match self {
-            Self::Preview(preview) => {
-                for row in &batch.leads {
-                    preview.add(row.line, &row.lead);
-                }
-                Ok(())
-            }
+            Self::Preview(preview) => preview.add(&batch.leads).await,
             Self::Store(store) => store.write(batch).await,
         }
     }
 
     fn tell(&mut self, response: &mut ImportLeadsResponse) {
         match self {
-            Self::Preview(preview) => preview.tell(response),
+            Self::Preview(preview) => preview.seen.tell(response),
             Self::Store(store) => {
                 response.stored_count = store.progress.stored_count;
                 response.existed_count = store.progress.existed_count;
+                response.updated_count = store.progress.updated_count;
+                response.conflict_count = store.progress.conflict_count;
+                response.known_rows = std::mem::take(&mut store.conflicts);
             }
         }
     }
-}
-
-impl Store {
-    async fn write(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        // What an earlier call has done.
-        if count(batch.rows_done) <= self.progress.row_count && (self.progress.is_complete || !batch.is_last) {
-            return Ok(());
-        }
-        let leads = std::mem::take(&mut batch.leads).into_iter();
-        let rows: Vec<NewRow> = leads.map(|row| self.new_row(row.number, row.lead)).collect();
-        // Routing finds the leads by itself when it has the time.
-        self.progress = match retried(|| self.write_once(&rows, batch)).await {
-            Err(Error::Database(error)) if !self.meets_known && capture::is_there_already(&error) => {
-                self.meets_known = true;
-                retried(|| self.write_once(&rows, batch)).await?
-            }
-            outcome => outcome?,
-        };
-        Ok(())
-    }
-
-    async fn write_once(&self, rows: &[NewRow], batch: &Batch) -> Result<Progress, Error> {
-        let app = &self.app;
-        let mut tx = app.db.begin("import_leads", &TenantSet::one(&self.tenant)).await?;
-        let stored = match rows {
-            [] => 0,
-            _ if self.meets_known => capture::insert_new(&mut tx, rows).await?,
-            _ => capture::insert_all(&mut tx, rows).await?,
-        };
-        let before = &self.progress;
-        let after = Progress {
-            row_count: count(batch.rows_done),
-            digest: batch.digest.to_vec(),
-            stored_count: before.stored_count + count(stored as u64),
-            existed_count: before.existed_count + count((rows.len() - stored) as u64),
-            is_complete: batch.is_last,
-        };
-        let now = app.clock.now();
-        if !lead_imports::advance(&mut tx, &self.tenant, self.import_id, before, &after, now).await? {
-            return Err(Error::Stale("the import goes on elsewhere".into()));
-        }
-        tx.commit().await?;
-        Ok(after)
-    }
-
-    fn new_row(&self, number: u64, lead: NewLead) -> NewRow {
-        NewRow {
-            lead_id: self.app.ids.next(),
-            event_id: self.app.ids.next(),
-            tenant: self.tenant.clone(),
-            request_id: lead.external_id.is_empty().then(|| row_id(self.import_id, number)),
-            payload_hash: fingerprint(&lead),
-            lead,
-            traceparent: self.traceparent.clone(),
-            create_time: self.app.clock.now(),
-            from_file: true,
-        }
-    }
-}
-
-/// Returns the id of a row that has none of its source, the same whenever the import is sent.
-fn row_id(import_id: Uuid, number: u64) -> Uuid {
-    let mut digest = Sha256::new();
-    digest.update(b"import_leads");
-    digest.update(import_id.as_bytes());
-    digest.update(number.to_be_bytes());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest.finalize()[..16]);
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }

@@ -224,7 +224,7 @@ impl Watchers {
                 .into_iter()
                 .map(|(place, told)| News {
                     place,
-                    change: told.and_then(|told| Some(Arc::new(told.of(leads.get(&told.lead)?)))),
+                    change: told.and_then(|told| Some(Arc::new(told.of(leads.get(&told.lead))?))),
                 })
                 .collect();
             self.give(&readers.keys, &news, is_all.then_some(horizon));

@@ -1,21 +1,43 @@
 //! Files of leads.
 
-use reflex_proto::leads::v1::{self as pb, lead};
-
-use crate::domain::{
-    lead::Urgency,
-    lead_file::{Column, LeadFile, RawSettings, Refusal},
-    new_lead::NewLead,
+use jiff::{SignedDuration, Timestamp};
+use reflex_proto::leads::v1::{
+    self as pb, FieldDifference, Import, import::State, lead, lead_file_settings::OnKnown as OnKnownMessage,
 };
+
+use super::timestamp;
+use crate::{
+    domain::{
+        ids::{ImportId, MemberId},
+        known_lead::OnKnown,
+        lead::Urgency,
+        lead_file::{Column, LeadFile, RawSettings, Refusal},
+        masking,
+        new_lead::NewLead,
+    },
+    store::{lead_imports::ImportRow, leads::stored},
+};
+
+/// Most characters of a value that is quoted.
+const QUOTED: usize = 100;
+/// An import or its undoing that has not gone on for so long broke off.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Converts sent settings to what the domain checks.
 pub(crate) fn raw_settings(message: pb::LeadFileSettings) -> RawSettings {
+    let on_known = match OnKnownMessage::try_from(message.on_known) {
+        Ok(OnKnownMessage::Unspecified | OnKnownMessage::Skip) => Some(OnKnown::Skip),
+        Ok(OnKnownMessage::Fill) => Some(OnKnown::Fill),
+        Ok(OnKnownMessage::Overwrite) => Some(OnKnown::Overwrite),
+        Err(_) => None,
+    };
     RawSettings {
         source: message.source,
         form: message.form,
         encoding: message.encoding,
         delimiter: message.delimiter,
         columns: message.columns.into_iter().collect(),
+        on_known,
     }
 }
 
@@ -72,6 +94,71 @@ pub(crate) fn read_lead(line: u64, lead: &NewLead) -> pb::ReadLead {
     pb::ReadLead {
         line: count(line),
         lead: Some(message),
+    }
+}
+
+/// Tells what a field says before and after.
+pub(crate) fn field_difference(
+    field: &str,
+    before: Option<&str>,
+    after: Option<&str>,
+    shows_contact: bool,
+) -> FieldDifference {
+    FieldDifference {
+        field: field.to_owned(),
+        before: shown(field, before, shows_contact),
+        after: shown(field, after, shows_contact),
+    }
+}
+
+/// Returns the beginning of what a field says, as the caller may see it.
+pub(crate) fn shown(field: &str, value: Option<&str>, shows_contact: bool) -> String {
+    let value = value.unwrap_or_default();
+    let value = match field {
+        "phone" if !shows_contact => masking::mask_phone(value),
+        "email" if !shows_contact => masking::mask_email(value),
+        _ => value.to_owned(),
+    };
+    value.chars().take(QUOTED).collect()
+}
+
+/// Converts an import.
+pub(crate) fn import(row: &ImportRow, now: Timestamp) -> Import {
+    let member = |id: Option<&str>| id.map(|id| stored::<MemberId>(id).to_string()).unwrap_or_default();
+    let time = |at: Option<jiff_sqlx::Timestamp>| at.map(|at| timestamp(at.to_jiff()));
+    Import {
+        name: ImportId(row.import_id).to_string(),
+        state: state(row, now).into(),
+        member: member(row.member.as_deref()),
+        source: row.source.clone(),
+        create_time: time(Some(row.create_time)),
+        update_time: time(Some(row.update_time)),
+        complete_time: time(row.complete_time),
+        row_count: row.row_count,
+        stored_count: row.stored_count,
+        existed_count: row.existed_count,
+        updated_count: row.updated_count,
+        conflict_count: row.conflict_count,
+        refused_count: row.refused_count,
+        undo_time: time(row.undo_time),
+        undo_member: member(row.undo_member.as_deref()),
+        undone_time: time(row.undone_time),
+        removed_count: row.removed_count,
+        restored_count: row.restored_count,
+        kept_count: row.kept_count,
+    }
+}
+
+fn state(row: &ImportRow, now: Timestamp) -> State {
+    let is_alive = now.duration_since(row.update_time.to_jiff()) <= PATIENCE;
+    match (row.undo_time, row.undone_time) {
+        (Some(_), Some(_)) => State::Undone,
+        (Some(_), None) if is_alive => State::Undoing,
+        (Some(_), None) => State::UndoBrokenOff,
+        _ if row.complete_time.is_some() => State::Complete,
+        _ if row.cancel_time.is_some() => State::Cancelled,
+        _ if is_alive => State::Running,
+        _ => State::BrokenOff,
     }
 }
 

@@ -69,6 +69,21 @@ pub struct Turn {
     pub number: i64,
 }
 
+impl Turn {
+    /// Returns what is left of a member's last turn once turns that cost so much were never taken; `before` is theirs before
+    /// the first of those, and none is left where that is all.
+    ///
+    /// Whoever keeps turns taken since has paid for those alone. Their numbers stay, as only their order matters.
+    #[must_use]
+    pub fn refunded(self, cost: i64, before: Option<Self>) -> Option<Self> {
+        let floor = before.map_or(0, |before| before.finish);
+        match self.finish - cost {
+            finish if finish <= floor => before,
+            finish => Some(Self { finish, ..self }),
+        }
+    }
+}
+
 /// The turns of a group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Turns {
@@ -217,6 +232,46 @@ mod tests {
             }
         }
         Ok(())
+    }
+
+    #[test]
+    fn turns_that_were_never_taken_cost_nothing() {
+        let ids = ["a", "b", "c"].map(|id| MemberId::from_id(id).unwrap());
+        let give = |turns: &mut Turns| {
+            let next = ids.iter().min_by_key(|id| {
+                let place = turns.place(id, 100);
+                (place.finish, place.last_turn)
+            });
+            let next = next.unwrap().clone();
+            turns.take(&next, 100);
+            next
+        };
+        for kept_after in [0, 1, 7] {
+            let mut turns = Turns::default();
+            for _ in 0..5 {
+                give(&mut turns);
+            }
+            let before = turns.clone();
+            let taken: Vec<MemberId> = (0..50).map(|_| give(&mut turns)).collect();
+            let kept: Vec<MemberId> = (0..kept_after).map(|_| give(&mut turns)).collect();
+            for id in &ids {
+                let count = |of: &[MemberId]| i64::try_from(of.iter().filter(|it| *it == id).count()).unwrap();
+                let left = turns
+                    .last_of(id)
+                    .unwrap()
+                    .refunded(count(&taken) * cost(100), before.last_of(id));
+                let finish = before.last_of(id).unwrap().finish + count(&kept) * cost(100);
+                assert_eq!(left.unwrap().finish, finish);
+                if count(&kept) == 0 {
+                    assert_eq!(left, before.last_of(id));
+                }
+            }
+        }
+        let only = Turn {
+            finish: cost(100),
+            number: 1,
+        };
+        assert_eq!(only.refunded(cost(100), None), None);
     }
 
     proptest! {

@@ -191,6 +191,8 @@ uuid!(/// A dispute about a lead, `disputes/{dispute}`.
     DisputeId, "disputes");
 uuid!(/// An erasure of somebody's data, `erasures/{erasure}`.
     ErasureId, "erasures");
+uuid!(/// An import of leads, `imports/{import}`.
+    ImportId, "imports");
 uuid!(/// A merge of two leads, `merges/{merge}`.
     MergeId, "merges");
 uuid!(/// A leave, `leaves/{leave}`.

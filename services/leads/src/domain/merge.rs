@@ -220,15 +220,19 @@ pub fn is_consent(field: &str) -> bool {
     name.is_some_and(|name| name.contains("consent") || name.contains("同意"))
 }
 
-/// Returns the side that allows less: a refusal, then nothing said, then an agreement.
-fn stricter(ours: Option<&str>, theirs: Option<&str>, preferred: Side) -> (Side, Rule) {
+/// Returns how much a consent allows: nothing of a refusal, then as little as where nothing is said, then an agreement.
+pub(super) fn allowance(value: Option<&str>) -> u8 {
     const AGREEMENTS: [&str; 8] = ["是", "同意", "已同意", "yes", "true", "1", "on", "agreed"];
-    let allows = |value: Option<&str>| match value.map(str::trim) {
+    match value.map(str::trim) {
         None | Some("") => 1,
         Some(word) if AGREEMENTS.contains(&word.to_lowercase().as_str()) => 2,
         Some(_) => 0,
-    };
-    let side = match allows(ours).cmp(&allows(theirs)) {
+    }
+}
+
+/// Returns the side that allows less: a refusal, then nothing said, then an agreement.
+fn stricter(ours: Option<&str>, theirs: Option<&str>, preferred: Side) -> (Side, Rule) {
+    let side = match allowance(ours).cmp(&allowance(theirs)) {
         std::cmp::Ordering::Less => Side::Survivor,
         std::cmp::Ordering::Greater => Side::Loser,
         std::cmp::Ordering::Equal => preferred,

@@ -6,7 +6,8 @@ use super::ids::FormId;
 use super::lead::Urgency;
 use super::violation::{Violation, Violations};
 
-const MAX_ATTRIBUTES: usize = 50;
+/// Most further fields.
+pub(super) const MAX_ATTRIBUTES: usize = 50;
 /// Longest name of a further field.
 pub(super) const MAX_ATTRIBUTE_NAME_CHARACTERS: usize = 64;
 /// Longest value of a further field.

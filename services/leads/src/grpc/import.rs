@@ -3,7 +3,11 @@
 use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt as _, stream};
-use reflex_proto::leads::v1::{ImportLeadsRequest, ImportLeadsResponse, import_service_server::ImportService};
+use reflex_proto::leads::v1::{
+    CancelImportRequest, CancelImportResponse, GetImportRequest, GetImportResponse, ImportLeadsRequest,
+    ImportLeadsResponse, ListImportsRequest, ListImportsResponse, UndoImportRequest, UndoImportResponse,
+    import_service_server::ImportService,
+};
 use reflex_rpc::{identity::Caller, request_id::RequestId, status::FieldViolation};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -18,6 +22,7 @@ use crate::{
 #[tonic::async_trait]
 impl ImportService for Rpc {
     type ImportLeadsStream = Pin<Box<dyn Stream<Item = Result<ImportLeadsResponse, Status>> + Send>>;
+    type UndoImportStream = Pin<Box<dyn Stream<Item = Result<UndoImportResponse, Status>> + Send>>;
 
     async fn import_leads(
         &self,
@@ -40,6 +45,47 @@ impl ImportService for Rpc {
             }
         });
         Ok(Response::new(Box::pin(responses)))
+    }
+
+    async fn undo_import(
+        &self,
+        request: Request<UndoImportRequest>,
+    ) -> Result<Response<Self::UndoImportStream>, Status> {
+        let caller = Caller::of(&request)?;
+        let undo = self.0.undo_import(&caller, &request.into_inner()).await?;
+        let responses = stream::unfold(Some(undo), async |undo| {
+            let mut undo = undo?;
+            match undo.next().await {
+                Ok(response) => Some((Ok(response?), Some(undo))),
+                Err(error) => Some((Err(error.into()), None)),
+            }
+        });
+        Ok(Response::new(Box::pin(responses)))
+    }
+
+    async fn cancel_import(
+        &self,
+        request: Request<CancelImportRequest>,
+    ) -> Result<Response<CancelImportResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(
+            self.0.cancel_import(&caller, &request.into_inner()).await?,
+        ))
+    }
+
+    async fn get_import(&self, request: Request<GetImportRequest>) -> Result<Response<GetImportResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(self.0.get_import(&caller, &request.into_inner()).await?))
+    }
+
+    async fn list_imports(
+        &self,
+        request: Request<ListImportsRequest>,
+    ) -> Result<Response<ListImportsResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(
+            self.0.list_imports(&caller, &request.into_inner()).await?,
+        ))
     }
 }
 

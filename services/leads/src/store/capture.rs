@@ -57,15 +57,17 @@ pub(crate) async fn insert_alone(db: &Database, rows: &[NewRow]) -> Result<HashM
     Ok(written.into_iter().collect())
 }
 
-/// Inserts leads that are not there yet in a transaction that does more; returns how many were written.
-pub(crate) async fn insert_new(tx: &mut PgConnection, rows: &[NewRow]) -> Result<usize, DbError> {
-    Ok(insertion(INSERT_NEW, rows).fetch_all(tx).await?.len())
+/// Inserts leads that are not there yet in a transaction that does more; returns those that were written.
+pub(crate) async fn insert_new(tx: &mut PgConnection, rows: &[NewRow]) -> Result<Vec<Uuid>, DbError> {
+    let written = insertion(INSERT_NEW, rows).fetch_all(tx).await?;
+    Ok(written.into_iter().map(|(lead, _)| lead).collect())
 }
 
 /// Inserts leads in a transaction that does more, and fails if one of them is there already, see [`is_there_already`];
 /// in turn no index is asked before it is written, which is a quarter of the time.
-pub(crate) async fn insert_all(tx: &mut PgConnection, rows: &[NewRow]) -> Result<usize, DbError> {
-    Ok(insertion(INSERT_ALL, rows).fetch_all(tx).await?.len())
+pub(crate) async fn insert_all(tx: &mut PgConnection, rows: &[NewRow]) -> Result<Vec<Uuid>, DbError> {
+    let written = insertion(INSERT_ALL, rows).fetch_all(tx).await?;
+    Ok(written.into_iter().map(|(lead, _)| lead).collect())
 }
 
 /// Whether an insert failed because one of its leads is there already.

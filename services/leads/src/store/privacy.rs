@@ -102,13 +102,17 @@ pub(crate) async fn count(
              and (lead_id = any ($3) and (note <> '' or next_action <> '') or concat_ws(' ', note, next_action) ~ $2)
          union all
          select 'history', count(*) from lead_history where tenant_id = $1
-             and (lead_id = any ($3) and kind in ('closed', 'released') and detail not in ('', 'converted', 'lost', 'invalid')
+             and (lead_id = any ($3) and kind in ('closed', 'released', 'tagged', 'untagged', 'tag_expired')
+                     and detail not in ('', 'converted', 'lost', 'invalid')
                  or detail ~ $2)
          union all
          select 'lead_facts', count(*) from lead_facts where tenant_id = $1 and (lead_id = any ($3) or object ~ $2)
          union all
          select 'tags', count(*) from lead_tags where tenant_id = $1
              and (lead_id = any ($3) or concat_ws(' ', tag, evidence) ~ $2)
+         union all
+         select 'imports', count(*) from lead_import_updates where tenant_id = $1
+             and (lead_id = any ($3) and after <> '{}' or concat_ws(' ', before::text, after::text) ~ $2)
          union all
          select 'merges', count(*) from lead_merges where tenant_id = $1
              and ((survivor = any ($3) or loser = any ($3)) and images -> 'loser' <> '{}'
@@ -148,6 +152,8 @@ pub(crate) async fn export(
                  from lead_facts f where f.tenant_id = $1 and f.lead_id = any ($3)),
              'tags', (select coalesce(jsonb_agg(to_jsonb(t) order by t.lead_id, t.tag), '[]')
                  from lead_tags t where t.tenant_id = $1 and t.lead_id = any ($3)),
+             'imports', (select coalesce(jsonb_agg(to_jsonb(u) order by u.import_id, u.batch, u.lead_id), '[]')
+                 from lead_import_updates u where u.tenant_id = $1 and u.lead_id = any ($3)),
              'escalations', (select coalesce(jsonb_agg(to_jsonb(e) order by e.lead_id, e.step), '[]')
                  from escalations e where e.tenant_id = $1 and e.lead_id = any ($3)),
              'merges', (select coalesce(jsonb_agg(to_jsonb(m) - array['loser_timers', 'survivor_timers']
@@ -257,10 +263,19 @@ const CHILDREN: &[&str] = &[
          or concat_ws(' ', note, next_action) ~ $2)",
     "update lead_history set detail = case
          when lead_id = any ($3) and kind = 'closed' then split_part(detail, ':', 1)
-         when lead_id = any ($3) and kind = 'released' then ''
+         when lead_id = any ($3) and kind in ('released', 'tagged', 'untagged', 'tag_expired') then ''
          else regexp_replace(detail, $2, '***', 'g') end
-     where tenant_id = $1 and (lead_id = any ($3) and kind in ('closed', 'released') or detail ~ $2)",
+     where tenant_id = $1 and (lead_id = any ($3) and kind in ('closed', 'released', 'tagged', 'untagged', 'tag_expired')
+         or detail ~ $2)",
     "delete from lead_facts where tenant_id = $1 and (lead_id = any ($3) or object ~ $2)",
+    "update lead_import_updates set
+         before = case when lead_id = any ($3) then '{}' else regexp_replace(before::text, $2, '***', 'g')::jsonb end,
+         after = case when lead_id = any ($3) then '{}' else regexp_replace(after::text, $2, '***', 'g')::jsonb end
+     where tenant_id = $1 and (lead_id = any ($3) and after <> '{}' or concat_ws(' ', before::text, after::text) ~ $2)",
+    // Its key and what it carries name the tag.
+    "delete from timers t using lead_tags h where t.tenant_id = $1 and t.kind = 'tag_expired' and h.tenant_id = $1
+         and t.key like 'leads/' || h.lead_id || '/%'
+         and (h.lead_id = any ($3) or concat_ws(' ', h.tag, h.evidence) ~ $2)",
     "delete from lead_tags where tenant_id = $1 and (lead_id = any ($3) or concat_ws(' ', tag, evidence) ~ $2)",
     "update lead_merges set
          reason = case when survivor = any ($3) or loser = any ($3) then '' else regexp_replace(reason, $2, '***', 'g') end,

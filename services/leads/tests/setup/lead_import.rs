@@ -13,8 +13,8 @@ use tonic::{Code, Status, Streaming};
 
 use crate::harness::{Caller, DENIED, HUABEI, HUADONG, INVALID, Leads, WRONG_STATE, assert_refused, member};
 
-const IMPORT: &str = "0197a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b";
-const OTHER_IMPORT: &str = "0197a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1c";
+pub(super) const IMPORT: &str = "0197a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b";
+pub(super) const OTHER_IMPORT: &str = "0197a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1c";
 
 fn settings() -> LeadFileSettings {
     LeadFileSettings {
@@ -24,7 +24,7 @@ fn settings() -> LeadFileSettings {
 }
 
 /// Splits a file into the messages of an import.
-fn messages(import_id: &str, file: &[u8], piece: usize) -> Vec<ImportLeadsRequest> {
+pub(super) fn messages(import_id: &str, file: &[u8], piece: usize) -> Vec<ImportLeadsRequest> {
     let first = ImportLeadsRequest {
         settings: Some(settings()),
         import_id: import_id.into(),
@@ -38,7 +38,7 @@ fn messages(import_id: &str, file: &[u8], piece: usize) -> Vec<ImportLeadsReques
 }
 
 /// Sends messages; returns what the responses say together.
-async fn send(admin: &mut Caller, messages: Vec<ImportLeadsRequest>) -> Result<ImportLeadsResponse, Status> {
+pub(super) async fn send(admin: &mut Caller, messages: Vec<ImportLeadsRequest>) -> Result<ImportLeadsResponse, Status> {
     let responses = admin.imports.import_leads(tokio_stream::iter(messages)).await?;
     drain(responses.into_inner()).await
 }
@@ -62,7 +62,7 @@ pub(crate) async fn import(admin: &mut Caller, import_id: &str, file: &str) -> R
 }
 
 /// Returns stored, existed and refused.
-fn counts(response: &ImportLeadsResponse) -> (i64, i64, i64) {
+pub(super) fn counts(response: &ImportLeadsResponse) -> (i64, i64, i64) {
     assert!(response.done, "{response:?}");
     (response.stored_count, response.existed_count, response.refused_count)
 }

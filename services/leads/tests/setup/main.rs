@@ -9,6 +9,7 @@ mod form_versions;
 mod forms;
 mod harness;
 mod import;
+mod import_undo;
 mod lead_import;
 mod leaves;
 mod merging;

@@ -1,11 +1,11 @@
 //! What is held about a person is found everywhere, handed out, and erased for good.
 
 use reflex_proto::leads::v1::{
-    Account, CaptureLeadRequest, ClaimLeadRequest, CloseLeadRequest, ConflictResolution, DataSubject,
-    EraseSubjectRequest, ErasureCertificate, ExportSubjectRequest, FindSubjectRequest, FindSubjectResponse, FollowUp,
-    GetErasureRequest, Member, MergeLeadsRequest, NewLead, OpenDisputeRequest, PutAccountRequest,
-    PutRoutingPolicyRequest, RecordFollowUpRequest, RoutingPolicy, UnmergeLeadsRequest, follow_up, lead,
-    routing_policy,
+    Account, AddLeadTagRequest, CaptureLeadRequest, ClaimLeadRequest, CloseLeadRequest, ConflictResolution,
+    DataSubject, EraseSubjectRequest, ErasureCertificate, ExportSubjectRequest, FindSubjectRequest,
+    FindSubjectResponse, FollowUp, GetErasureRequest, LeadFact, Member, MergeLeadsRequest, NewLead, OpenDisputeRequest,
+    PutAccountRequest, PutRoutingPolicyRequest, RecordFollowUpRequest, RecordLeadFactsRequest, RoutingPolicy,
+    UnmergeLeadsRequest, follow_up, lead, lead_file_settings, routing_policy,
 };
 use reflex_rpc::identity::Role;
 use sqlx::AssertSqlSafe;
@@ -13,6 +13,7 @@ use tonic::Status;
 
 use crate::{
     harness::{Caller, DENIED, HUABEI, HUADONG, INVALID, Leads, NOT_FOUND, assert_refused, member},
+    lead_import::{IMPORT, messages, send},
     merging::{WANG, capture, furnish, new_lead},
 };
 
@@ -142,7 +143,41 @@ async fn leave_traces(admin: &mut Caller) -> (String, String) {
         request_id: request_id(7),
     };
     admin.leads.close_lead(close).await.unwrap();
+    leave_traces_of_others(admin, &first).await;
     (first, second)
+}
+
+/// Leaves those of other systems, of tags and of files.
+async fn leave_traces_of_others(admin: &mut Caller, lead: &str) {
+    let seen = RecordLeadFactsRequest {
+        lead: lead.to_owned(),
+        facts: vec![LeadFact {
+            id: request_id(8),
+            kind: "page_visited".into(),
+            object: format!("/contact?tel={PHONE}"),
+            occur_time: admin.lead(lead).await.create_time,
+            ..LeadFact::default()
+        }],
+        ..RecordLeadFactsRequest::default()
+    };
+    admin.tags.record_lead_facts(seen).await.unwrap();
+    let tag = AddLeadTagRequest {
+        lead: lead.to_owned(),
+        tag: format!("{NAME}的朋友"),
+        expire_days: 30,
+        request_id: request_id(9),
+        ..AddLeadTagRequest::default()
+    };
+    admin.tags.add_lead_tag(tag).await.unwrap();
+    // A row that changes what a lead of theirs says; it is no survivor.
+    capture(admin, persons_lead("F")).await;
+    let file = format!("编号,公司,备注\nF,上海医院,{NAME} 的助理来电\n");
+    let mut messages = messages(IMPORT, file.as_bytes(), 1_000);
+    let settings = messages[0].settings.as_mut().unwrap();
+    settings.source = "website".into();
+    settings.on_known = lead_file_settings::OnKnown::Overwrite.into();
+    let told = send(admin, messages).await.unwrap();
+    assert_eq!(told.updated_count, 1);
 }
 
 /// Returns each column of the database in which somebody's words stand, as table.column.
@@ -198,18 +233,23 @@ async fn nothing_of_an_erased_person_is_left_anywhere() {
         "account_profiles.attributes",
         "follow_ups.note",
         "lead_disputes.reason",
+        "lead_facts.object",
         "lead_history.detail",
+        "lead_import_updates.after",
+        "lead_import_updates.before",
         "lead_merges.images",
+        "lead_tags.tag",
         "leads.raw_payload",
         "outbox.data",
         "request_ids.response",
         "routing_decisions.decision",
+        "timers.key",
     ] {
         assert!(before.contains(&place.to_owned()), "{place} is not among {before:?}");
     }
 
     let found = find(&mut admin, by_phone("0086 13812344321")).await.unwrap();
-    assert_eq!(found.leads.len(), 3);
+    assert_eq!(found.leads.len(), 4);
     let kinds: Vec<&str> = found.holdings.iter().map(|it| it.kind.as_str()).collect();
     let expected = [
         "accounts",
@@ -219,9 +259,12 @@ async fn nothing_of_an_erased_person_is_left_anywhere() {
         "facts",
         "follow_ups",
         "history",
+        "imports",
+        "lead_facts",
         "leads",
         "mentions",
         "merges",
+        "tags",
     ];
     assert_eq!(kinds, expected);
     let exported = admin
@@ -233,7 +276,7 @@ async fn nothing_of_an_erased_person_is_left_anywhere() {
         .unwrap()
         .into_inner();
     let held: serde_json::Value = serde_json::from_str(&exported.json).unwrap();
-    assert_eq!(held["leads"].as_array().unwrap().len(), 3);
+    assert_eq!(held["leads"].as_array().unwrap().len(), 4);
     assert_eq!(held["leads"][0]["contact_name"], NAME);
     assert_eq!(held["follow_ups"][0]["next_action"], format!("回访{NAME}"));
 

@@ -27,6 +27,7 @@ use crate::{
         messages::{self, NewMessage},
         recipients::{self, Change, Person, Recipient, Touch},
         stops::{self, Subject},
+        withdrawing,
     },
 };
 
@@ -43,6 +44,8 @@ pub struct Facts {
     pub resumes: Vec<Subject>,
     /// Leads whose people are erased.
     pub erased: Vec<Subject>,
+    /// Leads that are gone.
+    pub withdrawn: Vec<Subject>,
 }
 
 /// Makes messages.
@@ -108,7 +111,15 @@ impl Notifier {
         }
         let made = messages::insert(tx, &written, now).await?;
         erasing::erase(tx, &facts.erased).await?;
-        let items = written.into_iter().filter(|message| made.contains(&message.id));
+        // What is told in the same batch came before, as one who is gone is not told of again.
+        withdrawing::withdraw(tx, &facts.withdrawn).await?;
+        let is_gone = |message: &NewMessage| {
+            let mut gone = facts.withdrawn.iter();
+            gone.any(|(tenant, subject)| *tenant == message.tenant && *subject == message.subject)
+        };
+        let items = written
+            .into_iter()
+            .filter(|message| made.contains(&message.id) && !is_gone(message));
         Ok(items.filter_map(|message| NewItem::of(message, now)).collect())
     }
 

@@ -1,11 +1,14 @@
-//! What leads erased or merged is not said any more.
+//! What leads erased, merged or withdrew is not said any more.
 
-use reflex_notifications::domain::message::{Class, State};
+use reflex_notifications::{
+    domain::message::{Class, State},
+    store::inbox::Page,
+};
 use reflex_proto::leads::v1 as leads;
 
 use crate::{
     facts::assignment,
-    scene::{Scene, of_class},
+    scene::{Scene, of_class, tenant},
 };
 
 #[tokio::test]
@@ -81,4 +84,55 @@ async fn nobody_is_reminded_of_a_lead_while_it_stands_for_another() {
     let after = scene.facts.escalated("1", "zhang.wei", &["dingtalk"]);
     scene.apply(&[unmerged, after]).await.unwrap();
     assert_eq!(waiting(&scene).await, 1);
+}
+
+#[tokio::test]
+async fn nothing_is_open_about_a_lead_that_is_gone() {
+    let mut scene = Scene::with_robot(1, 0).await;
+    let told = [
+        scene.facts.member("zhang.wei", "张伟"),
+        scene.facts.assigned("1", "zhang.wei"),
+        scene.facts.assigned("2", "zhang.wei"),
+    ];
+    scene.apply(&told).await.unwrap();
+    let withdrawn = |lead: &str| leads::LeadWithdrawn {
+        lead: lead.to_owned(),
+        ..leads::LeadWithdrawn::default()
+    };
+    // One whose assignment is told in the same batch, and one from before.
+    let late = scene.facts.assigned("3", "zhang.wei");
+    let both = [told[1].subject.clone(), late.subject.clone()];
+    let gone = both
+        .clone()
+        .map(|lead| scene.facts.event("LeadWithdrawn", &lead, &withdrawn(&lead)));
+    let batch = [&[late][..], &gone].concat();
+    scene.apply(&batch).await.unwrap();
+    scene.apply(&gone).await.unwrap();
+    let about: Vec<_> = scene
+        .messages()
+        .await
+        .into_iter()
+        .filter(|it| both.contains(&it.subject))
+        .collect();
+    assert_eq!(about.len(), 4);
+    assert!(about.iter().all(|message| message.state != State::Pending), "{about:?}");
+    let page = Page {
+        recipient: "members/zhang.wei",
+        unread_only: false,
+        before: None,
+        limit: 10,
+    };
+    let (items, unread) = scene.app.list_inbox_items(&tenant(), &page).await.unwrap();
+    let left: Vec<&str> = items.iter().map(|item| item.subject.as_str()).collect();
+    assert_eq!((left, unread), (vec![told[2].subject.as_str()], 1));
+    scene.send_all().await;
+    assert_eq!(
+        scene
+            .robot_messages()
+            .await
+            .iter()
+            .filter(|it| it.state == State::Delivered)
+            .count(),
+        1
+    );
 }

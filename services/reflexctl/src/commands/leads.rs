@@ -5,6 +5,7 @@ mod duplicates;
 mod explain;
 mod file;
 mod import;
+mod imports;
 mod merge;
 mod ownership;
 mod pick;
@@ -36,6 +37,7 @@ pub(crate) struct Leads {
 enum LeadsCommand {
     Capture(Box<capture::Capture>),
     Import(Box<import::Import>),
+    Imports(imports::Imports),
     Duplicates(Box<duplicates::Duplicates>),
     /// Lists leads, newest first or by a calculated field.
     #[command(
@@ -154,6 +156,7 @@ impl Leads {
         let outcome = match &self.command {
             LeadsCommand::Capture(capture) => capture.run(&self.connection, output).await,
             LeadsCommand::Import(import) => import.run(&self.connection, output).await,
+            LeadsCommand::Imports(imports) => imports.run(&self.connection, output).await,
             LeadsCommand::Duplicates(duplicates) => duplicates.run(output),
             LeadsCommand::List(list) => self.list(list, output).await,
             LeadsCommand::Watch(watch) => watch.run(&self.connection, output).await,

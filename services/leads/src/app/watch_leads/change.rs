@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use prost::Message as _;
 use reflex_proto::leads::v1::{
-    ClaimExpired, LeadAssigned, LeadChange, LeadClaimed, LeadClosed, LeadEscalated, LeadFirstContacted, LeadQueued,
-    LeadRecycled, lead_change::Kind,
+    ClaimExpired, Lead, LeadAssigned, LeadChange, LeadClaimed, LeadClosed, LeadEscalated, LeadFirstContacted,
+    LeadQueued, LeadRecycled, LeadWithdrawn, lead, lead_change::Kind,
 };
 use reflex_rpc::identity::Caller;
 
@@ -38,8 +38,8 @@ pub(crate) struct Told {
 #[derive(Debug)]
 pub(crate) struct Change {
     told: Told,
-    state: State,
-    lead: Arc<LeadRow>,
+    /// None of a lead that is gone, which has no state either.
+    lead: Option<(State, Arc<LeadRow>)>,
 }
 
 impl Told {
@@ -89,6 +89,11 @@ impl Told {
             }
             events::LEAD_MERGED => (Kind::Merged, Some(State::Merged), Vec::new(), String::new()),
             events::LEAD_UNMERGED => (Kind::Unmerged, None, Vec::new(), String::new()),
+            events::LEAD_UPDATED => (Kind::Updated, None, Vec::new(), String::new()),
+            events::LEAD_WITHDRAWN => {
+                let told = LeadWithdrawn::decode(data).ok()?;
+                (Kind::Withdrawn, None, vec![told.owner], told.team)
+            }
             _ => return None,
         };
         Some(Self {
@@ -101,39 +106,53 @@ impl Told {
         })
     }
 
-    /// Makes the change from what was told and the lead as it is now.
-    pub(crate) fn of(&self, lead: &Arc<LeadRow>) -> Change {
-        Change {
-            told: self.clone(),
-            state: self.state.unwrap_or_else(|| lead.state()),
-            lead: Arc::clone(lead),
-        }
+    /// Makes the change from what was told and the lead as it is now; of a lead that is gone only that it is.
+    pub(crate) fn of(&self, lead: Option<&Arc<LeadRow>>) -> Option<Change> {
+        let lead = match lead {
+            Some(lead) => Some((self.state.unwrap_or_else(|| lead.state()), Arc::clone(lead))),
+            None if self.kind == Kind::Withdrawn => None,
+            None => return None,
+        };
+        let told = self.clone();
+        Some(Change { told, lead })
     }
 }
 
 impl Change {
     /// Tells whether it passes a filter.
     pub(crate) fn matches(&self, filter: &Filter) -> bool {
-        let wants_state = filter.state.is_none_or(|state| self.state == state);
+        let lead = self.lead.as_ref();
+        let wants_state = filter
+            .state
+            .is_none_or(|wanted| lead.is_none_or(|(state, _)| *state == wanted));
         let wants_owner = filter.owner.as_ref().is_none_or(|owner| {
             let name = owner.to_string();
-            self.told.members.contains(&name) || self.lead.owner().as_ref() == Some(owner)
+            self.told.members.contains(&name) || lead.is_some_and(|(_, lead)| lead.owner().as_ref() == Some(owner))
         });
-        let wants_team = filter
-            .team
-            .as_ref()
-            .is_none_or(|team| self.told.team == team.to_string() || self.lead.team().as_ref() == Some(team));
+        let wants_team = filter.team.as_ref().is_none_or(|team| {
+            self.told.team == team.to_string() || lead.is_some_and(|(_, lead)| lead.team().as_ref() == Some(team))
+        });
         wants_state && wants_owner && wants_team
     }
 
     /// Converts it to what the caller may see.
     pub(crate) fn show(&self, caller: &Caller) -> LeadChange {
+        let (state, lead) = match &self.lead {
+            Some((state, lead)) => (convert::state(*state), show(lead, caller)),
+            None => (
+                lead::State::Unspecified,
+                Lead {
+                    name: self.told.lead.to_string(),
+                    ..Lead::default()
+                },
+            ),
+        };
         LeadChange {
             kind: self.told.kind.into(),
             time: Some(convert::timestamp(self.told.time)),
-            state: convert::state(self.state).into(),
+            state: state.into(),
             member: self.told.members.first().cloned().unwrap_or_default(),
-            lead: Some(show(&self.lead, caller)),
+            lead: Some(lead),
         }
     }
 }

@@ -7,10 +7,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::Field;
 use crate::domain::ids::FormId;
+use crate::domain::known_lead::OnKnown;
 use crate::domain::violation::{Violation, Violations};
 
 /// Settings as they were sent, not checked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawSettings {
     /// Channel of rows that name none.
     pub source: String,
@@ -22,6 +23,21 @@ pub struct RawSettings {
     pub delimiter: String,
     /// Names of fields by heading.
     pub columns: BTreeMap<String, String>,
+    /// What rows do to known leads; `None` for what nobody knows.
+    pub on_known: Option<OnKnown>,
+}
+
+impl Default for RawSettings {
+    fn default() -> Self {
+        Self {
+            source: String::new(),
+            form: String::new(),
+            encoding: String::new(),
+            delimiter: String::new(),
+            columns: BTreeMap::new(),
+            on_known: Some(OnKnown::Skip),
+        }
+    }
 }
 
 /// Settings that can be used.
@@ -36,6 +52,8 @@ pub struct Settings {
     pub dialect: Dialect,
     /// Fields by what headings are compared by.
     pub columns: BTreeMap<String, Field>,
+    /// What rows do to known leads.
+    pub on_known: OnKnown,
 }
 
 impl Settings {
@@ -68,6 +86,10 @@ impl Settings {
             if known.is_none() {
                 violations.add("settings.delimiter", "must be a comma, a semicolon or a tab");
             }
+        }
+        match raw.on_known {
+            Some(on_known) => settings.on_known = on_known,
+            None => violations.add("settings.on_known", "must be SKIP, FILL or OVERWRITE"),
         }
         if raw.columns.len() > MAX_CELLS {
             violations.add("settings.columns", format!("must be at most {MAX_CELLS}"));
@@ -117,6 +139,9 @@ impl Settings {
         for (heading, field) in &self.columns {
             add(heading);
             add(field.name());
+        }
+        if self.on_known != OnKnown::Skip {
+            add(self.on_known.as_str());
         }
         digest.finalize().into()
     }

@@ -10,10 +10,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use reflex_proto::leads::v1::import_service_client::ImportServiceClient;
-use reflex_proto::leads::v1::{ImportLeadsRequest, ImportLeadsResponse, LeadFileSettings};
+use reflex_proto::leads::v1::{ImportLeadsRequest, ImportLeadsResponse, LeadFileSettings, lead_file_settings};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
@@ -50,13 +50,15 @@ phone 电话, email 邮箱, territory 地区 (else province 省份 and city 城�
 otherwise. The encoding (UTF-8, UTF-16, GB18030) and what stands between the columns are found out.
 
 Wrong rows are listed and the others taken in; the exit code is 1 then. A file that is sent again goes on where it broke off and
-takes nothing in twice: unless --import-id says otherwise, the id of the import follows from what is in the file.
+takes nothing in twice: unless --import-id says otherwise, the id of the import follows from what is in the file. One that was
+undone (reflexctl leads imports) needs an id of its own to be taken in again.
 
 JSON: ImportLeadsResponse, with the faults of all rows that are listed.
 
 Examples:
   reflexctl leads import 展会名单.csv --source 展会 --preview
-  reflexctl leads import 展会名单.csv --source 展会 --map 单位全称=company --map 内部备注=ignore --report refused.csv")]
+  reflexctl leads import 展会名单.csv --source 展会 --map 单位全称=company --map 内部备注=ignore --report refused.csv
+  reflexctl leads import 名单更正.csv --source 展会 --on-known overwrite --preview")]
 pub(super) struct Import {
     /// CSV file with a header line.
     file: PathBuf,
@@ -78,6 +80,10 @@ pub(super) struct Import {
     /// Field that a column holds; a field named above, tenant, attribute (a further field) or ignore.
     #[arg(long, value_name = "COLUMN=FIELD", value_parser = parse_mapping)]
     map: Vec<(String, String)>,
+    /// What rows do to leads that are known by source and id: nothing, fill what is empty, or overwrite. Conflicts (closed or
+    /// merged leads) stay as they are and are listed.
+    #[arg(long, value_enum, default_value_t = OnKnown::Skip, value_name = "WHAT")]
+    on_known: OnKnown,
     /// Writes the rows that were refused, with line, column, value and reason, as CSV for a spreadsheet.
     #[arg(long, value_name = "CSV")]
     report: Option<PathBuf>,
@@ -87,6 +93,23 @@ pub(super) struct Import {
     /// Language of the reasons.
     #[arg(long, value_enum, default_value_t = Language::Zh)]
     lang: Language,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OnKnown {
+    Skip,
+    Fill,
+    Overwrite,
+}
+
+impl OnKnown {
+    fn wanted(self) -> lead_file_settings::OnKnown {
+        match self {
+            Self::Skip => lead_file_settings::OnKnown::Skip,
+            Self::Fill => lead_file_settings::OnKnown::Fill,
+            Self::Overwrite => lead_file_settings::OnKnown::Overwrite,
+        }
+    }
 }
 
 impl Import {
@@ -127,6 +150,7 @@ impl Import {
             encoding: self.encoding.clone(),
             delimiter: self.delimiter.replace("\\t", "\t"),
             columns,
+            on_known: self.on_known.wanted().into(),
         };
         ImportLeadsRequest {
             settings: Some(settings),
@@ -230,16 +254,19 @@ async fn send_pieces(mut file: File, messages: &mpsc::Sender<Option<ImportLeadsR
 fn add(told: &mut ImportLeadsResponse, response: ImportLeadsResponse) {
     let mut refused = std::mem::take(&mut told.refused);
     let file = told.file.take();
+    let mut known_rows = std::mem::take(&mut told.known_rows);
     refused.extend(response.refused);
+    known_rows.extend(response.known_rows);
     *told = ImportLeadsResponse {
         refused,
+        known_rows,
         file: file.or(response.file),
         ..response
     };
 }
 
 /// A server that stops, another one that still has the import, a cut line: all of them pass.
-fn is_passing(status: &Status) -> bool {
+pub(super) fn is_passing(status: &Status) -> bool {
     matches!(
         status.code(),
         Code::Unavailable | Code::Aborted | Code::ResourceExhausted | Code::Cancelled | Code::Unknown

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use reflex_proto::leads::v1::{ImportLeadsResponse, ReadLead};
+use reflex_proto::leads::v1::{FieldDifference, ImportLeadsResponse, ReadLead};
 
 use super::report::reason;
 use crate::cli::Language;
@@ -18,10 +18,15 @@ pub(super) fn told(told: &ImportLeadsResponse, preview: bool, lang: Language) ->
         text += &columns(told);
         text += &rows(&told.leads);
     }
+    text += &known(told, lang);
     text += &refused(told, lang);
     let (stored, existed, refused) = (told.stored_count, told.existed_count, told.refused_count);
+    let of_known = match (told.updated_count, told.conflict_count) {
+        (0, 0) => String::new(),
+        (updated, conflicts) => format!(" ({updated} of them updated, {conflicts} in conflict)"),
+    };
     if !preview {
-        return text + &format!("{stored} stored, {existed} stored before, {refused} refused");
+        return text + &format!("{stored} stored, {existed} stored before{of_known}, {refused} refused");
     }
     for row in told.repeated_rows.iter().take(SHOWN) {
         let (line, first) = (row.line, row.first_line);
@@ -29,7 +34,42 @@ pub(super) fn told(told: &ImportLeadsResponse, preview: bool, lang: Language) ->
         let _ = writeln!(text, "line {line} has the id of line {first}, {id}");
     }
     let repeated = told.repeated_count;
-    text + &format!("{stored} can be stored ({repeated} of them repeat an id), {refused} would be refused")
+    let known = match existed {
+        0 => String::new(),
+        existed => format!(", {existed} are stored already{of_known}"),
+    };
+    text + &format!("{stored} can be stored ({repeated} of them repeat an id){known}, {refused} would be refused")
+}
+
+/// Writes what becomes of known leads, a line a field.
+fn known(told: &ImportLeadsResponse, lang: Language) -> String {
+    if told.known_rows.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(["LINE", "ID", "KNOWN LEAD", "FIELD", "BEFORE", "AFTER", "WHY NOT"]);
+    for row in told.known_rows.iter().take(SHOWN) {
+        let outcome = word(row.outcome().as_str_name(), "OUTCOME_");
+        let why_not = lang.pick(&row.description_zh, &row.description);
+        let mut lead = [row.line.to_string(), row.external_id.clone(), outcome];
+        let mut differences = row.differences.clone();
+        if differences.is_empty() {
+            differences.push(FieldDifference::default());
+        }
+        for difference in differences {
+            let [line, id, outcome] = std::mem::take(&mut lead);
+            let why_not = if line.is_empty() { "" } else { why_not };
+            table.row([
+                line,
+                id,
+                outcome,
+                difference.field,
+                difference.before,
+                difference.after,
+                why_not.to_owned(),
+            ]);
+        }
+    }
+    table.render(0) + "\n"
 }
 
 fn columns(told: &ImportLeadsResponse) -> String {
