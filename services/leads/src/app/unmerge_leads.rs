@@ -27,7 +27,8 @@ use crate::{
     convert,
     domain::{
         decision::Trigger,
-        ids::{FollowUpId, LeadId, MemberId, MergeId},
+        duplicates,
+        ids::{DuplicateId, FollowUpId, LeadId, MemberId, MergeId},
         lead::State,
         merge::{self, Images, Undone},
         violation::Violation,
@@ -36,6 +37,8 @@ use crate::{
     events,
     setup::Setup,
     store::{
+        self,
+        duplicates::{Decided, index},
         follow_ups, history,
         intake::instant,
         leads::{self, LeadRow},
@@ -136,6 +139,18 @@ impl App {
             now,
         )
         .await?;
+        // Who undoes a merge says that they are two.
+        let pair = [undoing.survivor_id(), undoing.loser_id()];
+        let decided = Decided {
+            id: DuplicateId(self.ids.next()),
+            leads: pair,
+            state: duplicates::State::Distinct,
+            time: now,
+            member: member.as_ref(),
+            reason: &command.request.reason,
+        };
+        store::duplicates::decide(&mut tx, tenant, &decided).await?;
+        index::request(&mut tx, tenant, &pair.map(|lead| lead.0)).await?;
         let from = format!("{} from {}", undoing.loser_id(), undoing.survivor_id());
         let entries =
             [&undoing.survivor, &undoing.loser].map(|lead| self.entry(lead, "unmerged", member.clone(), from.clone()));

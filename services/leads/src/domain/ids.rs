@@ -191,6 +191,8 @@ uuid!(/// A dispute about a lead, `disputes/{dispute}`.
     DisputeId, "disputes");
 uuid!(/// An erasure of somebody's data, `erasures/{erasure}`.
     ErasureId, "erasures");
+uuid!(/// Two leads that may be the same, `duplicates/{duplicate}`.
+    DuplicateId, "duplicates");
 uuid!(/// A merge of two leads, `merges/{merge}`.
     MergeId, "merges");
 uuid!(/// A leave, `leaves/{leave}`.
