@@ -23,12 +23,13 @@ use std::sync::Arc;
 use reflex_proto::leads::v1::{
     account_service_server::AccountServiceServer, calendar_service_server::CalendarServiceServer,
     claim_service_server::ClaimServiceServer, directory_service_server::DirectoryServiceServer,
-    duplicate_service_server::DuplicateServiceServer, field_service_server::FieldServiceServer, follow_up_service_server::FollowUpServiceServer,
-    form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
-    lead_service_server::LeadServiceServer, merge_service_server::MergeServiceServer,
-    ownership_service_server::OwnershipServiceServer, pool_service_server::PoolServiceServer,
-    privacy_service_server::PrivacyServiceServer, routing_service_server::RoutingServiceServer,
-    tag_service_server::TagServiceServer, webhook_service_server::WebhookServiceServer,
+    duplicate_service_server::DuplicateServiceServer, field_service_server::FieldServiceServer,
+    follow_up_service_server::FollowUpServiceServer, form_service_server::FormServiceServer,
+    import_service_server::ImportServiceServer, lead_service_server::LeadServiceServer,
+    merge_service_server::MergeServiceServer, ownership_service_server::OwnershipServiceServer,
+    pool_service_server::PoolServiceServer, privacy_service_server::PrivacyServiceServer,
+    routing_service_server::RoutingServiceServer, tag_service_server::TagServiceServer,
+    webhook_service_server::WebhookServiceServer,
 };
 use tonic::service::Routes;
 

@@ -29,8 +29,8 @@ use crate::{
         tags::TagRules,
     },
     store::{
-        accounts, calculated_fields, calendars, catalogues, duplicates, ladders, leaves, members, policies, pools, setup_versions,
-        tags, teams,
+        accounts, calculated_fields, calendars, catalogues, duplicates, ladders, leaves, members, policies, pools,
+        setup_versions, tags, teams,
     },
 };
 

@@ -18,7 +18,7 @@ use crate::{
         violation::Violation,
     },
     error::Error,
-    store::{duplicates, past_leads},
+    store::duplicates,
 };
 
 const MOST_CHARACTERS: usize = 500;
@@ -38,7 +38,6 @@ impl App {
         let tenant = &caller.tenant;
         let mut tx = self.db.begin("check_lead", &TenantSet::one(tenant)).await?;
         let setup = self.setups.get(&mut tx, tenant).await?;
-        past_leads::only_look(&mut tx).await?;
         if setup.duplicates.disabled {
             return Err(Error::WrongState("the tenant's leads are not compared".into()));
         }

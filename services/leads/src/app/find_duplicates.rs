@@ -109,7 +109,10 @@ impl Findings {
         if let Some(owner) = self.open.get(&lead) {
             return Some(owner.as_ref());
         }
-        self.subjects.iter().any(|(subject, ..)| *subject == lead).then_some(None)
+        self.subjects
+            .iter()
+            .any(|(subject, ..)| *subject == lead)
+            .then_some(None)
     }
 
     /// Writes what was found, and returns the facts that tell it.
@@ -132,11 +135,7 @@ impl Findings {
             let lost = stored.iter().flatten().filter(|key| !keys.contains(key));
             writes.lost_keys.extend(lost.map(|key| (*key, *lead)));
         }
-        let facts = Facts {
-            tenant,
-            ids,
-            time: now,
-        };
+        let facts = Facts { tenant, ids, time: now };
         let mut told = Vec::new();
         for judged in &self.judged {
             let before = judged.stored.map(|stored| stored.state);

@@ -113,7 +113,12 @@ impl Intake {
 
     /// Has some leads compared anew after a round: when it left time, and now and then when there never is any. Looked for less
     /// often where nothing happens.
-    async fn and_compare(&self, hold: &Hold, routed: Result<Round, DbError>, turns: &mut u32) -> Result<Round, DbError> {
+    async fn and_compare(
+        &self,
+        hold: &Hold,
+        routed: Result<Round, DbError>,
+        turns: &mut u32,
+    ) -> Result<Round, DbError> {
         let routed = routed?;
         *turns += 1;
         if *turns < COMPARED_EVERY && routed != Round::Files {

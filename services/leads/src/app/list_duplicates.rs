@@ -88,5 +88,8 @@ pub(super) async fn show(
         .iter()
         .map(|row| (row.lead_id, convert::duplicates::side(row, caller)))
         .collect();
-    Ok(rows.iter().map(|row| convert::duplicates::duplicate(row, &sides)).collect())
+    Ok(rows
+        .iter()
+        .map(|row| convert::duplicates::duplicate(row, &sides))
+        .collect())
 }

@@ -371,7 +371,10 @@ pub(crate) async fn before_last_decision(
     facts.previous_owner = previous;
     facts.twins.clone_from(&last.twins);
     let mut snapshot = standing.snapshot(setup);
-    let owned = last.twins.iter().filter_map(|twin| Some((twin.lead, twin.owner.clone()?)));
+    let owned = last
+        .twins
+        .iter()
+        .filter_map(|twin| Some((twin.lead, twin.owner.clone()?)));
     snapshot.lead_owners = owned.collect();
     snapshot.policy = past.versions.get(&last.policy_version).cloned();
     Ok((snapshot, facts, last.time))

@@ -1,8 +1,6 @@
 //! Creating, changing and showing how a tenant's leads are compared.
 
-use reflex_proto::leads::v1::{
-    GetDuplicatePolicyResponse, PutDuplicatePolicyRequest, PutDuplicatePolicyResponse,
-};
+use reflex_proto::leads::v1::{GetDuplicatePolicyResponse, PutDuplicatePolicyRequest, PutDuplicatePolicyResponse};
 use reflex_rpc::identity::Caller;
 use reflex_tenancy::TenantSet;
 

@@ -315,7 +315,11 @@ fn line_up<'a>(
 ) -> Vec<(&'a Member, Place)> {
     let no_turns = Turns::default();
     let turns = snapshot.turns.get(target.group).unwrap_or(&no_turns);
-    let noted: Vec<MemberId> = trace.exclusions.iter().map(|exclusion| exclusion.member.clone()).collect();
+    let noted: Vec<MemberId> = trace
+        .exclusions
+        .iter()
+        .map(|exclusion| exclusion.member.clone())
+        .collect();
     let mut line = Vec::new();
     for member in snapshot.directory.members_of(&target.group.team) {
         match snapshot.exclude(member, target.skills(), lead, now) {

@@ -66,7 +66,10 @@ impl DuplicatePolicy {
         for (name, weight) in &raw.weights {
             let at = format!("policy.weights[{}]", name.chars().take(50).collect::<String>());
             match known(name) {
-                None => wrong(at, format!("is no field; fields are {}", FIELDS.map(Field::name).join(", "))),
+                None => wrong(
+                    at,
+                    format!("is no field; fields are {}", FIELDS.map(Field::name).join(", ")),
+                ),
                 Some(_) if !(0.0..=Weights::MOST).contains(weight) => {
                     wrong(at, format!("must be between 0 and {}", Weights::MOST));
                 }
@@ -138,7 +141,10 @@ impl Typed<'_> {
     pub fn values(&self) -> Values {
         let mut values = Values::default();
         let mut add = |field: Field, text: &str| {
-            let end = text.char_indices().nth(MOST_CHARACTERS).map_or(text.len(), |(at, _)| at);
+            let end = text
+                .char_indices()
+                .nth(MOST_CHARACTERS)
+                .map_or(text.len(), |(at, _)| at);
             values.add(field, &text[..end]);
         };
         add(Field::Company, self.company);
@@ -311,7 +317,11 @@ mod tests {
 
     #[test]
     fn words_of_states_are_found_again() {
-        assert!(State::ALL.into_iter().all(|state| State::find(state.as_str()) == Some(state)));
+        assert!(
+            State::ALL
+                .into_iter()
+                .all(|state| State::find(state.as_str()) == Some(state))
+        );
         assert_eq!(State::find("open"), None);
     }
 }

@@ -252,7 +252,9 @@ pub(crate) fn member(name: &str, capacity: i32, active: bool) -> Member {
 
 /// Makes a lead of somebody else for each id, so that none is taken for another.
 pub(crate) fn new_lead(external_id: &str) -> CaptureLeadRequest {
-    let digits = external_id.bytes().fold(7_u64, |sum, byte| (sum * 131 + u64::from(byte)) % 100_000_000);
+    let digits = external_id
+        .bytes()
+        .fold(7_u64, |sum, byte| (sum * 131 + u64::from(byte)) % 100_000_000);
     let lead = NewLead {
         source: "website".into(),
         external_id: external_id.into(),

@@ -32,7 +32,14 @@ pub(super) async fn capture(admin: &Caller, lead: NewLead) -> String {
         lead: Some(lead),
         request_id: String::new(),
     };
-    admin.leads.clone().capture_lead(request).await.unwrap().into_inner().name
+    admin
+        .leads
+        .clone()
+        .capture_lead(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .name
 }
 
 /// Waits until every lead was compared, and as often as others asked for it.
@@ -54,7 +61,13 @@ pub(super) async fn pairs(admin: &Caller, request: ListDuplicatesRequest) -> Vec
     let mut duplicates = Vec::new();
     let mut request = request;
     loop {
-        let page = admin.duplicates.clone().list_duplicates(request.clone()).await.unwrap().into_inner();
+        let page = admin
+            .duplicates
+            .clone()
+            .list_duplicates(request.clone())
+            .await
+            .unwrap()
+            .into_inner();
         duplicates.extend(page.duplicates);
         if page.next_page_token.is_empty() {
             return duplicates;
@@ -88,7 +101,13 @@ async fn check(caller: &Caller, lead: &NewLead) -> CheckLeadResponse {
         code: lead.attributes.get("credit_code").cloned().unwrap_or_default(),
         ..CheckLeadRequest::default()
     };
-    caller.duplicates.clone().check_lead(request).await.unwrap().into_inner()
+    caller
+        .duplicates
+        .clone()
+        .check_lead(request)
+        .await
+        .unwrap()
+        .into_inner()
 }
 
 #[tokio::test]
@@ -98,11 +117,19 @@ async fn a_lead_that_comes_again_is_suspected_told_once_and_goes_to_who_has_the_
     admin.put_team("zhang").await;
     for who in ["wang", "li", "zhao"] {
         let capacity = 1;
-        admin.put_member(reflex_proto::leads::v1::Member { capacity, ..member(who, "zhang") }).await;
+        admin
+            .put_member(reflex_proto::leads::v1::Member {
+                capacity,
+                ..member(who, "zhang")
+            })
+            .await;
     }
     admin.route_all_to("teams/zhang").await;
     let first = capture(&admin, wang("W-1")).await;
-    eventually("the first has an owner", async || !admin.clone_lead(&first).await.owner.is_empty()).await;
+    eventually("the first has an owner", async || {
+        !admin.clone_lead(&first).await.owner.is_empty()
+    })
+    .await;
     let owner = admin.clone_lead(&first).await.owner;
     let again = NewLead {
         company: "宏达精密机械".into(),
@@ -113,7 +140,12 @@ async fn a_lead_that_comes_again_is_suspected_told_once_and_goes_to_who_has_the_
     let second = capture(&admin, again).await;
     // Their room is taken, but the customer is theirs.
     admin.wait_for_owner(&second, &owner).await;
-    let shown = admin.leads.get_lead(GetLeadRequest { name: second.clone() }).await.unwrap().into_inner();
+    let shown = admin
+        .leads
+        .get_lead(GetLeadRequest { name: second.clone() })
+        .await
+        .unwrap()
+        .into_inner();
     let [pair] = shown.duplicates.as_slice() else {
         panic!("{:?}", shown.duplicates)
     };
@@ -131,27 +163,53 @@ async fn a_lead_that_comes_again_is_suspected_told_once_and_goes_to_who_has_the_
         .unwrap()
         .into_inner();
     let decision = &explained.decisions[0];
-    assert_eq!((decision.reason.as_str(), decision.chosen.as_str()), ("duplicate_owner", owner.as_str()));
+    assert_eq!(
+        (decision.reason.as_str(), decision.chosen.as_str()),
+        ("duplicate_owner", owner.as_str())
+    );
     assert_eq!(decision.suspected_duplicates[0].lead, first);
     assert_eq!(leads.told("reflex.leads.v1.LeadDuplicateSuspected", &second).await, 1);
-    put_policy(&admin, DuplicatePolicy { threshold: 0.8, ..DuplicatePolicy::default() }).await;
+    put_policy(
+        &admin,
+        DuplicatePolicy {
+            threshold: 0.8,
+            ..DuplicatePolicy::default()
+        },
+    )
+    .await;
     settled(&leads).await;
-    assert_eq!(leads.told("reflex.leads.v1.LeadDuplicateSuspected", &second).await, 1, "not told again");
+    assert_eq!(
+        leads.told("reflex.leads.v1.LeadDuplicateSuspected", &second).await,
+        1,
+        "not told again"
+    );
 
     // Whoever is away cannot call: then it is routed as any other, and the decision says why.
     let away = Leave {
         member: owner.clone(),
-        start_time: Some(prost_types::Timestamp { seconds: reflex_testing::fixture_time().as_second() - 60, nanos: 0 }),
-        end_time: Some(prost_types::Timestamp { seconds: reflex_testing::fixture_time().as_second() + 86_400, nanos: 0 }),
+        start_time: Some(prost_types::Timestamp {
+            seconds: reflex_testing::fixture_time().as_second() - 60,
+            nanos: 0,
+        }),
+        end_time: Some(prost_types::Timestamp {
+            seconds: reflex_testing::fixture_time().as_second() + 86_400,
+            nanos: 0,
+        }),
         ..Leave::default()
     };
     admin
         .directory
-        .put_leave(PutLeaveRequest { leave: Some(away), ..PutLeaveRequest::default() })
+        .put_leave(PutLeaveRequest {
+            leave: Some(away),
+            ..PutLeaveRequest::default()
+        })
         .await
         .unwrap();
     let third = capture(&admin, wang("W-3")).await;
-    eventually("the third has an owner", async || !admin.clone_lead(&third).await.owner.is_empty()).await;
+    eventually("the third has an owner", async || {
+        !admin.clone_lead(&third).await.owner.is_empty()
+    })
+    .await;
     assert_ne!(admin.clone_lead(&third).await.owner, owner);
     let explained = admin
         .routing
@@ -160,7 +218,10 @@ async fn a_lead_that_comes_again_is_suspected_told_once_and_goes_to_who_has_the_
         .unwrap()
         .into_inner();
     let exclusion = &explained.decisions[0].exclusions[0];
-    assert!(exclusion.detail.starts_with("owner of a suspected duplicate"), "{exclusion:?}");
+    assert!(
+        exclusion.detail.starts_with("owner of a suspected duplicate"),
+        "{exclusion:?}"
+    );
 }
 
 #[tokio::test]
@@ -176,7 +237,13 @@ async fn a_check_says_what_the_capture_finds_and_writes_nothing() {
     let first = capture(&admin, known).await;
     settled(&leads).await;
     let rows = async || -> Vec<i64> {
-        let tables = ["lead_duplicates", "duplicate_keys", "duplicate_records", "outbox", "leads"];
+        let tables = [
+            "lead_duplicates",
+            "duplicate_keys",
+            "duplicate_records",
+            "outbox",
+            "leads",
+        ];
         let mut counts = Vec::new();
         for table in tables {
             let statement = sqlx::AssertSqlSafe(format!("select count(*) from {table}"));
@@ -187,11 +254,34 @@ async fn a_check_says_what_the_capture_finds_and_writes_nothing() {
     let before = rows().await;
     let typed = [
         wang("C-1"),
-        NewLead { phone: String::new(), ..wang("C-2") },
-        NewLead { company: "苏州宏达".into(), contact_name: "王总".into(), phone: "138 0013 8001".into(), ..wang("C-3") },
-        NewLead { company: String::new(), contact_name: String::new(), phone: String::new(), attributes: code, ..wang("C-4") },
-        NewLead { contact_name: "李美丽".into(), phone: "13900139002".into(), ..wang("C-5") },
-        NewLead { source: "website".into(), external_id: "C-6".into(), company: "x".into(), ..NewLead::default() },
+        NewLead {
+            phone: String::new(),
+            ..wang("C-2")
+        },
+        NewLead {
+            company: "苏州宏达".into(),
+            contact_name: "王总".into(),
+            phone: "138 0013 8001".into(),
+            ..wang("C-3")
+        },
+        NewLead {
+            company: String::new(),
+            contact_name: String::new(),
+            phone: String::new(),
+            attributes: code,
+            ..wang("C-4")
+        },
+        NewLead {
+            contact_name: "李美丽".into(),
+            phone: "13900139002".into(),
+            ..wang("C-5")
+        },
+        NewLead {
+            source: "website".into(),
+            external_id: "C-6".into(),
+            company: "x".into(),
+            ..NewLead::default()
+        },
     ];
     let mut answers = Vec::new();
     for lead in &typed {
@@ -203,10 +293,21 @@ async fn a_check_says_what_the_capture_finds_and_writes_nothing() {
     for (lead, answer) in typed.into_iter().zip(answers) {
         let name = capture(&admin, lead).await;
         settled(&leads).await;
-        let request = ListDuplicatesRequest { lead: name, ..ListDuplicatesRequest::default() };
-        let pair = pairs(&admin, request).await.into_iter().find(|pair| pair.earlier.as_ref().unwrap().name == first);
-        let told = answer.candidates.first().map(|candidate| (candidate.score, candidate.fields.clone()));
-        let taken = pair.filter(|pair| pair.state() == duplicate::State::Suspected).map(|pair| (pair.score, pair.fields));
+        let request = ListDuplicatesRequest {
+            lead: name,
+            ..ListDuplicatesRequest::default()
+        };
+        let pair = pairs(&admin, request)
+            .await
+            .into_iter()
+            .find(|pair| pair.earlier.as_ref().unwrap().name == first);
+        let told = answer
+            .candidates
+            .first()
+            .map(|candidate| (candidate.score, candidate.fields.clone()));
+        let taken = pair
+            .filter(|pair| pair.state() == duplicate::State::Suspected)
+            .map(|pair| (pair.score, pair.fields));
         if let (Some(told), Some(taken)) = (&told, &taken) {
             assert_eq!(told.1, taken.1);
         }
@@ -215,11 +316,20 @@ async fn a_check_says_what_the_capture_finds_and_writes_nothing() {
 
     let viewer = leads.caller(HUADONG, Role::Viewer);
     let seen = check(&viewer, &wang("C-9")).await.candidates;
-    assert!(seen.iter().all(|it| it.lead.as_ref().unwrap().phone.contains('*') || it.lead.as_ref().unwrap().phone.is_empty()));
+    assert!(
+        seen.iter()
+            .all(|it| it.lead.as_ref().unwrap().phone.contains('*') || it.lead.as_ref().unwrap().phone.is_empty())
+    );
     assert!(!seen.is_empty());
     let other = leads.admin(HUABEI);
-    assert!(check(&other, &wang("C-9")).await.candidates.is_empty(), "tenants are apart");
-    let long = CheckLeadRequest { company: "长".repeat(501), ..CheckLeadRequest::default() };
+    assert!(
+        check(&other, &wang("C-9")).await.candidates.is_empty(),
+        "tenants are apart"
+    );
+    let long = CheckLeadRequest {
+        company: "长".repeat(501),
+        ..CheckLeadRequest::default()
+    };
     assert_refused(admin.duplicates.clone().check_lead(long).await, INVALID, "company");
 }
 
@@ -227,22 +337,42 @@ async fn a_check_says_what_the_capture_finds_and_writes_nothing() {
 async fn policies_hold_from_then_on_also_for_leads_that_were_there() {
     let leads = Leads::start().await;
     let admin = leads.admin(HUADONG);
-    let usual = admin.duplicates.clone().get_duplicate_policy(GetDuplicatePolicyRequest {}).await.unwrap().into_inner();
+    let usual = admin
+        .duplicates
+        .clone()
+        .get_duplicate_policy(GetDuplicatePolicyRequest {})
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(usual.policy, Some(DuplicatePolicy::default()));
-    put_policy(&admin, DuplicatePolicy { disabled: true, ..DuplicatePolicy::default() }).await;
+    put_policy(
+        &admin,
+        DuplicatePolicy {
+            disabled: true,
+            ..DuplicatePolicy::default()
+        },
+    )
+    .await;
     for id in ["W-1", "W-2"] {
         capture(&admin, wang(id)).await;
     }
     settled(&leads).await;
     assert!(suspected(&admin).await.is_empty());
-    let keys: i64 = sqlx::query_scalar("select count(*) from duplicate_keys").fetch_one(&leads.owner).await.unwrap();
+    let keys: i64 = sqlx::query_scalar("select count(*) from duplicate_keys")
+        .fetch_one(&leads.owner)
+        .await
+        .unwrap();
     assert_eq!(keys, 0, "who does not want it pays nothing");
     let refused = admin.duplicates.clone().check_lead(CheckLeadRequest::default()).await;
     assert_refused(refused, WRONG_STATE, "not compared");
 
     put_policy(&admin, DuplicatePolicy::default()).await;
     settled(&leads).await;
-    assert_eq!(suspected(&admin).await.len(), 1, "old leads are compared in the background");
+    assert_eq!(
+        suspected(&admin).await.len(),
+        1,
+        "old leads are compared in the background"
+    );
     let strict = DuplicatePolicy {
         threshold: 0.99,
         weights: [("contact".to_owned(), 0.0), ("company".to_owned(), 0.0)].into(),
@@ -254,7 +384,11 @@ async fn policies_hold_from_then_on_also_for_leads_that_were_there() {
     let all = pairs(&admin, ListDuplicatesRequest::default()).await;
     assert_eq!(all.len(), 1);
     let wrong = PutDuplicatePolicyRequest {
-        policy: Some(DuplicatePolicy { threshold: 0.4, weak: vec!["email".into()], ..DuplicatePolicy::default() }),
+        policy: Some(DuplicatePolicy {
+            threshold: 0.4,
+            weak: vec!["email".into()],
+            ..DuplicatePolicy::default()
+        }),
         request_id: String::new(),
     };
     let refused = admin.duplicates.clone().put_duplicate_policy(wrong).await;
@@ -265,6 +399,13 @@ impl Caller {
     /// Returns a lead as it is now.
     async fn clone_lead(&self, name: &str) -> reflex_proto::leads::v1::Lead {
         let request = GetLeadRequest { name: name.into() };
-        self.leads.clone().get_lead(request).await.unwrap().into_inner().lead.unwrap()
+        self.leads
+            .clone()
+            .get_lead(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .lead
+            .unwrap()
     }
 }

@@ -359,6 +359,10 @@ fn on_record(decision: &Decision) -> RoutingDecision {
         skipped_count: i32::try_from(trace.skipped_count).unwrap_or(i32::MAX),
         last_turn,
         suspected_duplicates: twins.collect(),
-        account_owner: trace.account_owner.as_ref().map(ToString::to_string).unwrap_or_default(),
+        account_owner: trace
+            .account_owner
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     }
 }

@@ -127,8 +127,8 @@ fn lead(territory: &str, product: &str) -> LeadFacts {
         trigger: Trigger::Captured,
         previous_owner: None,
         cooldowns: Cooldowns::default(),
-            lead: uuid::Uuid::nil(),
-            twins: Vec::new(),
+        lead: uuid::Uuid::nil(),
+        twins: Vec::new(),
         details: Details::default(),
     }
 }

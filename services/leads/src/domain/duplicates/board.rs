@@ -77,7 +77,11 @@ impl Compared {
     fn counted(&self) -> impl Iterator<Item = u64> {
         let lines = self.record.phones.lines.iter().map(|line| keys::of_line(line.number));
         let mobiles = self.record.phones.mobiles.iter().map(|mobile| keys::of_mobile(*mobile));
-        let brand = self.record.company.iter().map(|company| keys::of_company(&company.spelled));
+        let brand = self
+            .record
+            .company
+            .iter()
+            .map(|company| keys::of_company(&company.spelled));
         lines.chain(mobiles).chain(brand)
     }
 
@@ -190,7 +194,12 @@ impl Board {
             edges: BTreeMap::new(),
             compared: 0,
         };
-        board.places = board.leads.iter().enumerate().map(|(place, it)| (it.id, place)).collect();
+        board.places = board
+            .leads
+            .iter()
+            .enumerate()
+            .map(|(place, it)| (it.id, place))
+            .collect();
         for lead in found {
             board.place(lead);
         }
@@ -274,7 +283,10 @@ impl Board {
         for places in self.linked() {
             let records: Vec<Record> = places.iter().map(|place| self.leads[*place].record.clone()).collect();
             let at: HashMap<usize, usize> = places.iter().enumerate().map(|(at, place)| (*place, at)).collect();
-            let of_these = self.edges.iter().filter(|((one, _), edge)| at.contains_key(one) && is_open(edge));
+            let of_these = self
+                .edges
+                .iter()
+                .filter(|((one, _), edge)| at.contains_key(one) && is_open(edge));
             let of_these: Vec<(&(usize, usize), &Edge)> = of_these.collect();
             let links: Vec<Link> = of_these
                 .iter()
@@ -291,7 +303,10 @@ impl Board {
             }
         }
         let lost = self.edges.iter().filter(|(_, edge)| {
-            edge.raw < LEAST && edge.stored.is_some_and(|stored| stored.raw >= LEAST && !stored.state.is_decided())
+            edge.raw < LEAST
+                && edge
+                    .stored
+                    .is_some_and(|stored| stored.raw >= LEAST && !stored.state.is_decided())
         });
         for (places, edge) in lost {
             judged.extend(self.changed_pair(*places, edge, 0.0, false));

@@ -127,7 +127,7 @@ impl Case {
                 .collect(),
             turns,
             account_owners: account.into_iter().collect(),
-        lead_owners: HashMap::new(),
+            lead_owners: HashMap::new(),
             zone: TimeZone::UTC,
         }
     }

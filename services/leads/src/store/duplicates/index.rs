@@ -238,7 +238,12 @@ pub(crate) async fn save(
     writes: &Writes,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    let keys = || writes.records.iter().flat_map(|(lead, keys)| keys.iter().map(move |key| (*key, *lead)));
+    let keys = || {
+        writes
+            .records
+            .iter()
+            .flat_map(|(lead, keys)| keys.iter().map(move |key| (*key, *lead)))
+    };
     let records = writes.records.iter();
     macro_rules! column {
         (|$pair:ident| $value:expr) => {
@@ -254,7 +259,9 @@ pub(crate) async fn save(
         .bind(records.map(|(_, keys)| Json(signed(keys))).collect::<Vec<_>>())
         .bind(signed(&keys().map(|(key, _)| key).collect::<Vec<_>>()))
         .bind(keys().map(|(_, lead)| lead).collect::<Vec<_>>())
-        .bind(signed(&writes.lost_keys.iter().map(|(key, _)| *key).collect::<Vec<_>>()))
+        .bind(signed(
+            &writes.lost_keys.iter().map(|(key, _)| *key).collect::<Vec<_>>(),
+        ))
         .bind(writes.lost_keys.iter().map(|(_, lead)| *lead).collect::<Vec<_>>())
         .bind(writes.pairs.iter().map(|(id, _)| *id).collect::<Vec<_>>())
         .bind(column!(|it| it.earlier))
@@ -400,14 +407,13 @@ pub(crate) async fn take_swept(tx: &mut PgConnection, tenant: &TenantId, most: i
             .fetch_optional(&mut *tx)
             .await?;
     let Some(cursor) = cursor else { return Ok(Vec::new()) };
-    let leads: Vec<Uuid> = sqlx::query_scalar(
-        "select lead_id from leads where tenant_id = $1 and lead_id > $2 order by lead_id limit $3",
-    )
-    .bind(tenant.as_str())
-    .bind(cursor.unwrap_or_default())
-    .bind(most)
-    .fetch_all(&mut *tx)
-    .await?;
+    let leads: Vec<Uuid> =
+        sqlx::query_scalar("select lead_id from leads where tenant_id = $1 and lead_id > $2 order by lead_id limit $3")
+            .bind(tenant.as_str())
+            .bind(cursor.unwrap_or_default())
+            .bind(most)
+            .fetch_all(&mut *tx)
+            .await?;
     let statement = if leads.is_empty() {
         "delete from duplicate_sweeps where tenant_id = $1 and $2::uuid is null"
     } else {

@@ -1,8 +1,9 @@
 //! Who decides, and that it is remembered.
 
 use reflex_proto::leads::v1::{
-    ConflictResolution, DataSubject, DecideDuplicateRequest, DecideDuplicateResponse, Duplicate, DuplicatePolicy, EraseSubjectRequest,
-    GetDuplicateRequest, ListDuplicatesRequest, NewLead, decide_duplicate_request::Decision, duplicate, lead,
+    ConflictResolution, DataSubject, DecideDuplicateRequest, DecideDuplicateResponse, Duplicate, DuplicatePolicy,
+    EraseSubjectRequest, GetDuplicateRequest, ListDuplicatesRequest, NewLead, decide_duplicate_request::Decision,
+    duplicate, lead,
 };
 use tonic::Status;
 
@@ -52,11 +53,24 @@ async fn who_is_distinct_is_never_suspected_again() {
     let found = two_of_one(&leads, &admin).await;
     let decided = decide(&admin, &found.name, Decision::Distinct, "").await.unwrap();
     let decided = decided.duplicate.unwrap();
-    assert_eq!((decided.state(), decided.reason.as_str()), (duplicate::State::Distinct, "打过电话"));
+    assert_eq!(
+        (decided.state(), decided.reason.as_str()),
+        (duplicate::State::Distinct, "打过电话")
+    );
     assert!(decided.decide_time.is_some());
-    put_policy(&admin, DuplicatePolicy { threshold: 0.6, ..DuplicatePolicy::default() }).await;
+    put_policy(
+        &admin,
+        DuplicatePolicy {
+            threshold: 0.6,
+            ..DuplicatePolicy::default()
+        },
+    )
+    .await;
     settled(&leads).await;
-    assert_eq!(pair(&admin, &found.name).await.unwrap().state(), duplicate::State::Distinct);
+    assert_eq!(
+        pair(&admin, &found.name).await.unwrap().state(),
+        duplicate::State::Distinct
+    );
     let third = capture(&admin, wang("W-3")).await;
     settled(&leads).await;
     let open = suspected(&admin).await;
@@ -72,7 +86,16 @@ async fn who_is_the_same_is_merged_and_two_again_when_that_is_undone() {
     let mut admin = leads.admin(HUADONG);
     let found = two_of_one(&leads, &admin).await;
     let (earlier, later) = (found.earlier.unwrap().name, found.later.unwrap().name);
-    let stranger = capture(&admin, NewLead { company: "长沙远东食品".into(), ..NewLead { source: "x".into(), ..NewLead::default() } }).await;
+    let stranger = capture(
+        &admin,
+        NewLead {
+            company: "长沙远东食品".into(),
+            contact_name: "李芳".into(),
+            phone: "13900139002".into(),
+            ..wang("S-1")
+        },
+    )
+    .await;
     let refused = decide(&admin, &found.name, Decision::Merge, &stranger).await;
     assert_refused(refused, INVALID, "survivor");
     let merged = decide(&admin, &found.name, Decision::Merge, &later).await.unwrap();
@@ -94,9 +117,14 @@ async fn who_is_the_same_is_merged_and_two_again_when_that_is_undone() {
     assert_eq!(open[0].earlier.as_ref().unwrap().name, later);
     decide(&admin, &open[0].name, Decision::Distinct, "").await.unwrap();
 
-    unmerge(&mut admin, &merge.name, ConflictResolution::Keep).await.unwrap();
+    unmerge(&mut admin, &merge.name, ConflictResolution::Keep)
+        .await
+        .unwrap();
     settled(&leads).await;
-    assert_eq!(pair(&admin, &found.name).await.unwrap().state(), duplicate::State::Distinct);
+    assert_eq!(
+        pair(&admin, &found.name).await.unwrap().state(),
+        duplicate::State::Distinct
+    );
     let open = suspected(&admin).await;
     assert_eq!(open.len(), 1, "the restored one is compared again");
     let (one, two) = (open[0].earlier.as_ref().unwrap(), open[0].later.as_ref().unwrap());
@@ -113,13 +141,24 @@ async fn merges_of_others_are_known_and_other_tenants_see_nothing() {
     settled(&leads).await;
     assert!(suspected(&other).await.is_empty());
     assert_refused(pair(&other, &found.name).await, NOT_FOUND, "duplicates/");
-    assert_refused(decide(&other, &found.name, Decision::Distinct, "").await, NOT_FOUND, "duplicates/");
+    assert_refused(
+        decide(&other, &found.name, Decision::Distinct, "").await,
+        NOT_FOUND,
+        "duplicates/",
+    );
     let (earlier, later) = (found.earlier.unwrap().name, found.later.unwrap().name);
     crate::merging::merge(&mut admin, &earlier, &later).await.unwrap();
     settled(&leads).await;
-    assert_eq!(pair(&admin, &found.name).await.unwrap().state(), duplicate::State::Merged);
+    assert_eq!(
+        pair(&admin, &found.name).await.unwrap().state(),
+        duplicate::State::Merged
+    );
     assert!(suspected(&admin).await.is_empty());
-    let by_lead = ListDuplicatesRequest { lead: later, page_size: 1, ..ListDuplicatesRequest::default() };
+    let by_lead = ListDuplicatesRequest {
+        lead: later,
+        page_size: 1,
+        ..ListDuplicatesRequest::default()
+    };
     assert_eq!(pairs(&admin, by_lead).await.len(), 1);
 }
 

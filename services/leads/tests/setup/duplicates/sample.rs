@@ -11,7 +11,9 @@ use super::{capture, settled, suspected};
 use crate::harness::{Caller, HUABEI, HUADONG, Leads};
 
 fn rows(file: &str) -> Vec<BTreeMap<String, String>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/leads").join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/data/leads")
+        .join(file);
     let mut reader = csv::Reader::from_path(path).unwrap();
     reader.deserialize().map(Result::unwrap).collect()
 }
@@ -33,7 +35,11 @@ fn leads(count: usize) -> Vec<NewLead> {
         NewLead {
             source: "sample".into(),
             external_id: format!("{number}"),
-            company: if row["company"].is_empty() { String::new() } else { company },
+            company: if row["company"].is_empty() {
+                String::new()
+            } else {
+                company
+            },
             contact_name: row["contact_name"].clone(),
             phone: text("mobile"),
             email: text("email"),
@@ -55,12 +61,20 @@ fn varied(text: &str, variation: usize) -> String {
         return text.to_owned();
     }
     let mut digits = 0;
-    let prefix = if text.contains('@') { format!("v{variation}") } else { String::new() };
+    let prefix = if text.contains('@') {
+        format!("v{variation}")
+    } else {
+        String::new()
+    };
     let vary = |char: char| match char.to_digit(10) {
         Some(digit) => {
             digits += 1;
             let turned = (digit + u32::try_from(variation).unwrap()) % 10;
-            if digits > 5 { char::from_digit(turned, 10).unwrap() } else { char }
+            if digits > 5 {
+                char::from_digit(turned, 10).unwrap()
+            } else {
+                char
+            }
         }
         None => char,
     };
@@ -68,14 +82,22 @@ fn varied(text: &str, variation: usize) -> String {
 }
 
 /// Returns the clusters of several leads, by external ids.
-async fn clusters(leads: &Leads, admin: &Caller, tenant: &str, count: usize) -> (Vec<usize>, BTreeSet<BTreeSet<usize>>) {
+async fn clusters(
+    leads: &Leads,
+    admin: &Caller,
+    tenant: &str,
+    count: usize,
+) -> (Vec<usize>, BTreeSet<BTreeSet<usize>>) {
     let numbers: Vec<(String, String)> =
         sqlx::query_as("select 'leads/' || lead_id, external_id from leads where tenant_id = $1")
             .bind(tenant)
             .fetch_all(&leads.owner)
             .await
             .unwrap();
-    let numbers: HashMap<String, usize> = numbers.into_iter().map(|(name, id)| (name, id.parse().unwrap())).collect();
+    let numbers: HashMap<String, usize> = numbers
+        .into_iter()
+        .map(|(name, id)| (name, id.parse().unwrap()))
+        .collect();
     assert_eq!(numbers.len(), count);
     fn first(of: &[usize], mut at: usize) -> usize {
         while of[at] != at {
@@ -132,7 +154,10 @@ async fn sixty_four_writers_make_the_clusters_that_one_makes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn duplicates_of_the_sample_are_suspected_and_look_alikes_are_not() {
     let service = Leads::start().await;
-    let truth: Vec<String> = rows("leads_truth.csv").iter().map(|row| row["cluster"].clone()).collect();
+    let truth: Vec<String> = rows("leads_truth.csv")
+        .iter()
+        .map(|row| row["cluster"].clone())
+        .collect();
     let sent = leads(truth.len());
     let admin = service.admin(HUADONG);
     let mut writers = JoinSet::new();
@@ -172,7 +197,10 @@ async fn duplicates_of_the_sample_are_suspected_and_look_alikes_are_not() {
     let clusters: BTreeSet<BTreeSet<usize>> = clusters.into_values().filter(|members| members.len() > 1).collect();
     let by_cluster = figures(several.intersection(&clusters).count(), several.len(), clusters.len());
     println!("pairs {by_pair:?}, clusters {by_cluster:?}");
-    assert!(by_pair.0 >= 0.995 && by_pair.1 >= 0.95 && by_pair.2 >= 0.97, "{by_pair:?}");
+    assert!(
+        by_pair.0 >= 0.995 && by_pair.1 >= 0.95 && by_pair.2 >= 0.97,
+        "{by_pair:?}"
+    );
     assert!(by_cluster.2 >= 0.95, "{by_cluster:?}");
     let place = |name: &str| name[1..].parse::<usize>().unwrap() - 1;
     let mut kinds: BTreeMap<String, (usize, usize)> = BTreeMap::new();
@@ -182,6 +210,9 @@ async fn duplicates_of_the_sample_are_suspected_and_look_alikes_are_not() {
         kind.1 += 1;
     }
     assert!(kinds.values().all(|(taken, all)| taken * 100 <= *all), "{kinds:?}");
-    let merged: i64 = sqlx::query_scalar("select count(*) from lead_merges").fetch_one(&service.owner).await.unwrap();
+    let merged: i64 = sqlx::query_scalar("select count(*) from lead_merges")
+        .fetch_one(&service.owner)
+        .await
+        .unwrap();
     assert_eq!(merged, 0, "nobody but people merges");
 }

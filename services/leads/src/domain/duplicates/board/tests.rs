@@ -63,7 +63,9 @@ impl World {
                 found.entry(lead).or_default().push(key);
             }
         }
-        let found = found.into_iter().map(|(lead, keys)| self.leads[&lead].clone().found_by(keys));
+        let found = found
+            .into_iter()
+            .map(|(lead, keys)| self.leads[&lead].clone().found_by(keys));
         let found: Vec<Compared> = found.collect();
         let stored: HashSet<Uuid> = self.leads.keys().copied().collect();
         for subject in &subjects {
@@ -81,7 +83,10 @@ impl World {
                 }
             }
         }
-        let among = self.pairs.values().filter(|it| linked.contains(&it.earlier) && linked.contains(&it.later));
+        let among = self
+            .pairs
+            .values()
+            .filter(|it| linked.contains(&it.earlier) && linked.contains(&it.later));
         let among = among.copied().collect();
         let leads = linked.iter().map(|lead| self.leads[lead].clone()).collect();
         board.add_linked(leads, among);
@@ -158,7 +163,9 @@ fn shuffled(rows: &[Row], seed: u64) -> Vec<Row> {
 }
 
 fn sample(file: &str) -> Vec<BTreeMap<String, String>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/leads").join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/data/leads")
+        .join(file);
     let mut reader = csv::Reader::from_path(path).unwrap();
     reader.deserialize().map(Result::unwrap).collect()
 }
@@ -176,7 +183,11 @@ fn sample_rows() -> Vec<Row> {
             ..row_of(row)
         }
     };
-    sample("leads.csv").iter().enumerate().map(|(id, row)| named(row, id)).collect()
+    sample("leads.csv")
+        .iter()
+        .enumerate()
+        .map(|(id, row)| named(row, id))
+        .collect()
 }
 
 fn row_of(values: &BTreeMap<String, String>) -> Row {
@@ -206,9 +217,13 @@ fn pairs_of<T: Ord + Clone>(clusters: &[T]) -> BTreeSet<(usize, usize)> {
     }
     let pairs = members.into_values().flat_map(|members| {
         let seconds = members.clone();
-        members
-            .into_iter()
-            .flat_map(move |one| seconds.clone().into_iter().filter(move |two| one < *two).map(move |two| (one, two)))
+        members.into_iter().flat_map(move |one| {
+            seconds
+                .clone()
+                .into_iter()
+                .filter(move |two| one < *two)
+                .map(move |two| (one, two))
+        })
     });
     pairs.collect()
 }
@@ -219,13 +234,19 @@ fn duplicates_of_the_sample_are_suspected_and_look_alikes_are_not() {
     let rows = sample_rows();
     let world = taken_in(&rows, 200);
     let found = pairs_of(&clusters(&world, rows.len()));
-    let truth: Vec<String> = sample("leads_truth.csv").iter().map(|row| row["cluster"].clone()).collect();
+    let truth: Vec<String> = sample("leads_truth.csv")
+        .iter()
+        .map(|row| row["cluster"].clone())
+        .collect();
     let truth = pairs_of(&truth);
     let right = found.intersection(&truth).count() as f64;
     let (precision, recall) = (right / found.len() as f64, right / truth.len() as f64);
     let f1 = 2.0 * precision * recall / (precision + recall);
     println!("precision {precision:.4}, recall {recall:.4}, F1 {f1:.4}");
-    assert!(precision >= 0.995 && recall >= 0.95 && f1 >= 0.97, "{precision} {recall} {f1}");
+    assert!(
+        precision >= 0.995 && recall >= 0.95 && f1 >= 0.97,
+        "{precision} {recall} {f1}"
+    );
     let place = |name: &str| name[1..].parse::<usize>().unwrap() - 1;
     let mut kinds: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for look_alike in sample("leads_hard_negatives.csv") {
@@ -245,7 +266,10 @@ fn the_order_in_which_leads_come_changes_nothing() {
     assert!(all.len() > 1_000);
     for (seed, batch) in [(1, 1), (2, 7), (3, 64)] {
         let other = taken_in(&shuffled(&rows, seed), batch).suspected();
-        let missing: Vec<_> = all.iter().filter(|(key, score)| other.get(key) != Some(score)).collect();
+        let missing: Vec<_> = all
+            .iter()
+            .filter(|(key, score)| other.get(key) != Some(score))
+            .collect();
         assert!(missing.is_empty() && other.len() == all.len(), "{seed}: {missing:?}");
     }
 }
@@ -254,7 +278,17 @@ fn the_order_in_which_leads_come_changes_nothing() {
 fn what_gets_common_is_judged_again() {
     // Companies of one building: the switchboard says less with each.
     let mut rows: Vec<Row> = (1..=12)
-        .map(|id| row(id, &format!("{}机械有限公司", ["宏达", "安邦", "金石", "远东"][usize::try_from(id % 4).unwrap()]), "", ""))
+        .map(|id| {
+            row(
+                id,
+                &format!(
+                    "{}机械有限公司",
+                    ["宏达", "安邦", "金石", "远东"][usize::try_from(id % 4).unwrap()]
+                ),
+                "",
+                "",
+            )
+        })
         .collect();
     for row in &mut rows {
         row.attributes.insert("landline".into(), "021-58881234".into());
@@ -275,7 +309,10 @@ fn a_key_that_everybody_has_says_nothing_whoever_came_first() {
     assert_eq!(few.suspected().len(), 20 * 19 / 2);
     let many = taken_in(&rows, 1);
     assert!(many.suspected().is_empty(), "{}", many.suspected().len());
-    assert!(many.pairs.values().all(|pair| pair.state == State::Withdrawn), "they were told before");
+    assert!(
+        many.pairs.values().all(|pair| pair.state == State::Withdrawn),
+        "they were told before"
+    );
     assert!(taken_in(&shuffled(&rows, 5), 50).suspected().is_empty());
 }
 
