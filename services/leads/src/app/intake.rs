@@ -124,8 +124,16 @@ impl Intake {
         if *turns < COMPARED_EVERY && routed != Round::Files {
             return Ok(routed);
         }
-        let compared = self.compare_again(hold).await?;
         *turns = 0;
+        let compared = match self.compare_again(hold).await {
+            Ok(compared) => compared,
+            Err(error @ (DbError::LeaseLost | DbError::Unavailable(_))) => return Err(error),
+            // New leads must not wait for what is wrong with old ones.
+            Err(error) => {
+                warn!(shard = hold.shard(), %error, "leads could not be compared anew, will go on");
+                false
+            }
+        };
         if compared && routed == Round::Idle {
             // There may be more, and nobody waits.
             *turns = COMPARED_EVERY;

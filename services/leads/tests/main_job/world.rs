@@ -258,7 +258,7 @@ pub(crate) fn new_lead(external_id: &str) -> CaptureLeadRequest {
     let lead = NewLead {
         source: "website".into(),
         external_id: external_id.into(),
-        company: format!("{external_id} 医院"),
+        company: format!("{external_id}人民医院"),
         phone: format!("138{digits:08}"),
         product: "骨科耗材".into(),
         ..NewLead::default()

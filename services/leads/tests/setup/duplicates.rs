@@ -265,7 +265,7 @@ async fn a_check_says_what_the_capture_finds_and_writes_nothing() {
             ..wang("C-3")
         },
         NewLead {
-            company: String::new(),
+            company: "宏达集团".into(),
             contact_name: String::new(),
             phone: String::new(),
             attributes: code,
@@ -392,7 +392,7 @@ async fn policies_hold_from_then_on_also_for_leads_that_were_there() {
         request_id: String::new(),
     };
     let refused = admin.duplicates.clone().put_duplicate_policy(wrong).await;
-    assert_refused(refused, INVALID, "policy.threshold");
+    assert_refused(refused, INVALID, "2 fields");
 }
 
 impl Caller {

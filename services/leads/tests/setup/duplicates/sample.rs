@@ -18,10 +18,10 @@ fn rows(file: &str) -> Vec<BTreeMap<String, String>> {
     reader.deserialize().map(Result::unwrap).collect()
 }
 
-/// How many leads are posted; `REFLEX_DUPLICATE_LEADS=10000` posts the sample and four variations of it.
+/// How many leads are posted; built with `REFLEX_DUPLICATE_LEADS=10000`, the sample and four variations of it.
 fn wanted() -> usize {
-    let set = std::env::vars().find(|(name, _)| name == "REFLEX_DUPLICATE_LEADS");
-    set.map_or(1_000, |(_, count)| count.parse().expect("a number of leads"))
+    let set = option_env!("REFLEX_DUPLICATE_LEADS");
+    set.map_or(1_000, |count| count.parse().expect("a number of leads"))
 }
 
 /// Makes the leads: the sample, then the same with other companies, numbers and mailboxes.
