@@ -56,8 +56,8 @@ impl Findings {
         let listed: Vec<_> = listed.collect();
         let mut open = HashMap::new();
         let mut see = |said: &SaidRow| {
-            if let Some(owner) = said.owner_while_open() {
-                open.insert(said.lead_id(), owner);
+            if said.is_open() {
+                open.insert(said.lead_id(), said.owner());
             }
         };
         let mut found = Vec::with_capacity(hits.leads.len());
@@ -104,15 +104,14 @@ impl Findings {
         suspected
     }
 
-    /// Returns who has a lead, as long as it is open; subjects are.
-    pub(crate) fn owner_while_open(&self, lead: Uuid) -> Option<Option<&MemberId>> {
-        if let Some(owner) = self.open.get(&lead) {
-            return Some(owner.as_ref());
-        }
-        self.subjects
-            .iter()
-            .any(|(subject, ..)| *subject == lead)
-            .then_some(None)
+    /// Whether a lead is open; subjects are.
+    pub(crate) fn is_open(&self, lead: Uuid) -> bool {
+        self.open.contains_key(&lead) || self.subjects.iter().any(|(subject, ..)| *subject == lead)
+    }
+
+    /// Returns who has a lead that is open.
+    pub(crate) fn owner_of(&self, lead: Uuid) -> Option<&MemberId> {
+        self.open.get(&lead)?.as_ref()
     }
 
     /// Writes what was found, and returns the facts that tell it.
@@ -157,7 +156,7 @@ impl Findings {
 
     fn fact(&self, facts: &Facts<'_>, id: DuplicateId, judged: &Judged) -> NewEvent {
         let lead = LeadId(judged.later);
-        let owner = self.owner_while_open(judged.earlier).flatten();
+        let owner = self.owner_of(judged.earlier);
         let findings = judged.evidence.iter().flatten();
         let message = LeadDuplicateSuspected {
             lead: lead.to_string(),

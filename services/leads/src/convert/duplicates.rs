@@ -71,7 +71,7 @@ pub(crate) fn evidence(fields: &[FieldEvidence]) -> Vec<pb::FieldEvidence> {
 /// Converts a lead of a pair to what the caller may see of it.
 pub(crate) fn side(row: &SideRow, caller: &Caller) -> pb::DuplicateLead {
     let shows = caller.may("leads.read_contact");
-    let shown = |text: &str, mask: fn(&str) -> String| if shows { text.to_owned() } else { mask(text) };
+    let masked = |text: &str, mask: fn(&str) -> String| if shows { text.to_owned() } else { mask(text) };
     let state = lead::State::find(&row.state).expect("the table's check allows known states only");
     pb::DuplicateLead {
         name: LeadId(row.lead_id).to_string(),
@@ -79,8 +79,8 @@ pub(crate) fn side(row: &SideRow, caller: &Caller) -> pb::DuplicateLead {
         state: convert::state(state).into(),
         company: row.company.clone(),
         contact_name: row.contact_name.clone(),
-        phone: shown(&row.phone, masking::mask_phone),
-        email: shown(&row.email, masking::mask_email),
+        phone: masked(&row.phone, masking::mask_phone),
+        email: masked(&row.email, masking::mask_email),
         owner: row.owner().map(|owner| owner.to_string()).unwrap_or_default(),
         create_time: Some(timestamp(row.create_time.to_jiff())),
     }

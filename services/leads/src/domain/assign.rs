@@ -134,7 +134,7 @@ impl Snapshot {
 }
 
 /// Begins what is said of the owner of a suspected duplicate who cannot take its twin.
-pub(super) const TWIN_OWNER: &str = "owner of a suspected duplicate";
+const TWIN_OWNER: &str = "owner of a suspected duplicate";
 
 /// Decides about leads one after the other; the snapshot then holds what the decisions changed.
 pub fn route_batch(leads: &[LeadFacts], snapshot: &mut Snapshot, now: Timestamp) -> Vec<Decision> {
@@ -188,24 +188,9 @@ pub fn route(lead: &LeadFacts, snapshot: &Snapshot, now: Timestamp) -> Decision 
         trace,
     };
 
-    let twin_owner = trace.twins.iter().find_map(|twin| twin.owner.as_ref());
-    if let Some(owner) = twin_owner.and_then(|owner| directory.find_member(owner)) {
-        match snapshot.exclude(owner, &[], lead, now) {
-            // Another lead of a customer they have is no other customer.
-            None
-            | Some(Exclusion {
-                reason: ExclusionReason::AtCapacity,
-                ..
-            }) => {
-                trace.candidates.push(candidate(owner, 0.0, snapshot));
-                trace.account_owner = account_owner.map(|owner| owner.id.clone());
-                return decided(assigned(owner, ChosenBy::DuplicateOwner), None, trace);
-            }
-            Some(mut exclusion) => {
-                exclusion.detail = [TWIN_OWNER, &exclusion.detail].join(" ").trim_end().into();
-                trace.exclusions.push(exclusion);
-            }
-        }
+    if let Some(owner) = twin_owner(lead, snapshot, now, &mut trace) {
+        trace.account_owner = account_owner.map(|owner| owner.id.clone());
+        return decided(assigned(owner, ChosenBy::DuplicateOwner), None, trace);
     }
     if let Some(owner) = account_owner {
         match snapshot.exclude(owner, &[], lead, now) {
@@ -265,6 +250,25 @@ pub fn route(lead: &LeadFacts, snapshot: &Snapshot, now: Timestamp) -> Decision 
         before: turns.last_of(&first.id),
     };
     decided(assigned(first, chosen_by), Some(turn), trace)
+}
+
+/// Returns who has a lead that this one is suspected to be the same as, noted as the candidate; none, noted as excluded, who
+/// cannot take leads at all. Their room does not matter: another lead of a customer they have is no other customer.
+fn twin_owner<'a>(lead: &LeadFacts, snapshot: &'a Snapshot, now: Timestamp, trace: &mut Trace) -> Option<&'a Member> {
+    let owner = trace.twins.iter().find_map(|twin| twin.owner.as_ref())?;
+    let owner = snapshot.directory.find_member(owner)?;
+    let is_full = |exclusion: &Exclusion| exclusion.reason == ExclusionReason::AtCapacity;
+    match snapshot.exclude(owner, &[], lead, now).filter(|it| !is_full(it)) {
+        None => {
+            trace.candidates.push(candidate(owner, 0.0, snapshot));
+            Some(owner)
+        }
+        Some(mut exclusion) => {
+            exclusion.detail = [TWIN_OWNER, &exclusion.detail].join(" ").trim_end().into();
+            trace.exclusions.push(exclusion);
+            None
+        }
+    }
 }
 
 /// Finds where the policy sends the lead, and notes which entry matched and which conditions did not hold.

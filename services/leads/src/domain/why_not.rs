@@ -262,10 +262,8 @@ impl<'a> World<'a> {
             let owner = self.snapshot.account_owners.get(&self.lead.account);
             owner.and_then(|owner| directory.find_member(owner))
         };
-        let twins = self.lead.twins.iter();
-        let twin_owner = twins
-            .filter_map(|twin| self.snapshot.lead_owners.get(&twin.lead))
-            .next();
+        let mut twins = self.lead.twins.iter();
+        let twin_owner = twins.find_map(|twin| self.snapshot.lead_owners.get(&twin.lead));
         if let Some(owner) = twin_owner.and_then(|owner| directory.find_member(owner)) {
             let full = |(reason, _): &(ExclusionReason, String)| *reason == ExclusionReason::AtCapacity;
             let exclusion = self.exclude(owner, &[], made).filter(|exclusion| !full(exclusion));

@@ -49,9 +49,10 @@ pub(super) async fn find_twins(
     for (lead, pairs) in findings.suspected() {
         for pair in pairs {
             let other = if pair.earlier == lead { pair.later } else { pair.earlier };
-            let Some(owner) = findings.owner_while_open(other) else {
+            if !findings.is_open(other) {
                 continue;
-            };
+            }
+            let owner = findings.owner_of(other);
             let known = twins.entry(lead).or_default();
             if known.len() < MOST_TWINS {
                 if let Some(owner) = owner {

@@ -67,9 +67,14 @@ impl SaidRow {
         self.lead_id
     }
 
-    /// Returns who has it, as long as it is open.
-    pub(crate) fn owner_while_open(&self) -> Option<Option<MemberId>> {
-        self.state().is_open().then(|| self.owner.as_deref().map(stored))
+    /// Whether it is open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state().is_open()
+    }
+
+    /// Returns who has it.
+    pub(crate) fn owner(&self) -> Option<MemberId> {
+        self.owner.as_deref().map(stored)
     }
 }
 

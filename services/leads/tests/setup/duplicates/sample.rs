@@ -81,6 +81,13 @@ fn varied(text: &str, variation: usize) -> String {
     prefix + &text.chars().map(vary).collect::<String>()
 }
 
+fn first(of: &[usize], mut at: usize) -> usize {
+    while of[at] != at {
+        at = of[at];
+    }
+    at
+}
+
 /// Returns the clusters of several leads, by external ids.
 async fn clusters(
     leads: &Leads,
@@ -99,12 +106,6 @@ async fn clusters(
         .map(|(name, id)| (name, id.parse().unwrap()))
         .collect();
     assert_eq!(numbers.len(), count);
-    fn first(of: &[usize], mut at: usize) -> usize {
-        while of[at] != at {
-            at = of[at];
-        }
-        at
-    }
     let mut of: Vec<usize> = (0..count).collect();
     for pair in suspected(admin).await {
         let [one, two] = [pair.earlier, pair.later].map(|lead| first(&of, numbers[&lead.unwrap().name]));

@@ -194,15 +194,16 @@ fn row_of(values: &BTreeMap<String, String>) -> Row {
     row(0, &values["company"], &values["contact_name"], &values["mobile"])
 }
 
+fn first(of: &[usize], mut at: usize) -> usize {
+    while of[at] != at {
+        at = of[at];
+    }
+    at
+}
+
 /// Returns the cluster of each lead of the sample: whoever is suspected of somebody is in theirs.
 fn clusters(world: &World, count: usize) -> Vec<usize> {
     let mut of: Vec<usize> = (0..=count).collect();
-    fn first(of: &[usize], mut at: usize) -> usize {
-        while of[at] != at {
-            at = of[at];
-        }
-        at
-    }
     for (one, two) in world.suspected().keys() {
         let [one, two] = [one, two].map(|id| first(&of, usize::try_from(id.as_u128()).unwrap()));
         of[one.max(two)] = one.min(two);
