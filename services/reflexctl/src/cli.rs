@@ -7,7 +7,7 @@ use reflex_tenancy::TenantId;
 
 use crate::commands::{
     accounts, apply, calendar, claims, dead_letters, duplicates, export, expr, fields, follow_ups, inbox, keys, leads,
-    members, messages, privacy, routing, tags, webhooks,
+    members, messages, notifications, privacy, routing, tags, webhooks,
 };
 
 /// Reflex from the command line: set up tenants, take leads in, see who got them and why, and who was told.
@@ -89,6 +89,7 @@ pub(crate) enum Command {
     Duplicates(duplicates::Duplicates),
     Inbox(inbox::Inbox),
     Messages(messages::Messages),
+    Notifications(notifications::Notifications),
     Privacy(privacy::Privacy),
     Dlq(dead_letters::DeadLetters),
     Calendar(calendar::Calendar),
