@@ -324,7 +324,7 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         r#"{"policy": {"threshold": 0.9}}"#,
         Own,
     ),
-    ("leads.v1.DuplicateService/GetDuplicatePolicy", "{}", Nothing),
+    ("leads.v1.DuplicateService/GetDuplicatePolicy", "{}", MISSING),
     ("leads.v1.MergeService/GetMerge", r#"{"name": "<merge>"}"#, MISSING),
     ("leads.v1.MergeService/ListMerges", "{}", Nothing),
     (

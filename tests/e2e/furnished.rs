@@ -234,6 +234,12 @@ impl Furnishing<'_> {
         let policy = json!({"picksPerDay": 7, "rules": [rule]});
         self.ask("leads.v1.PoolService/PutPoolPolicy", json!({"policy": policy}))
             .await;
+        let policy = json!({"threshold": 0.86});
+        self.ask(
+            "leads.v1.DuplicateService/PutDuplicatePolicy",
+            json!({"policy": policy}),
+        )
+        .await;
     }
 
     /// Has a source of signed bodies.

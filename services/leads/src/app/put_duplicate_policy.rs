@@ -46,21 +46,22 @@ impl App {
             }
         };
         let response = PutDuplicatePolicyResponse {
-            policy: Some(convert::duplicates::policy(&policy, Some(update_time))),
+            policy: Some(convert::duplicates::policy(&policy, update_time)),
         };
         self.commit_change(change, &response).await?;
         Ok(response)
     }
 
-    /// Returns the policy, or the one that holds while there is none.
+    /// Returns the policy.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`Error::NotFound`] while there is none, and the usual one holds.
     pub(crate) async fn get_duplicate_policy(&self, caller: &Caller) -> Result<GetDuplicatePolicyResponse, Error> {
         let tenant = &caller.tenant;
         let mut tx = self.db.begin("get_duplicate_policy", &TenantSet::one(tenant)).await?;
         let stored = duplicates::find_policy(&mut tx, tenant).await?;
-        let (policy, update_time) = stored.map_or_else(Default::default, |(policy, at)| (policy, Some(at)));
+        let (policy, update_time) =
+            stored.ok_or_else(|| Error::NotFound("a duplicate policy of the tenant's own".into()))?;
         Ok(GetDuplicatePolicyResponse {
             policy: Some(convert::duplicates::policy(&policy, update_time)),
         })

@@ -35,7 +35,7 @@ pub(crate) fn raw_policy(message: &pb::DuplicatePolicy) -> RawDuplicatePolicy {
 }
 
 /// Converts a policy; the usual threshold is left out as in what people write.
-pub(crate) fn policy(policy: &DuplicatePolicy, update_time: Option<Timestamp>) -> pb::DuplicatePolicy {
+pub(crate) fn policy(policy: &DuplicatePolicy, update_time: Timestamp) -> pb::DuplicatePolicy {
     let weights = &policy.weights;
     let is_usual = (weights.threshold - Weights::THRESHOLD).abs() < f64::EPSILON;
     pb::DuplicatePolicy {
@@ -47,7 +47,7 @@ pub(crate) fn policy(policy: &DuplicatePolicy, update_time: Option<Timestamp>) -
             .map(|(field, weight)| (field.name().to_owned(), *weight))
             .collect(),
         weak: policy.weak().into_iter().map(|field| field.name().to_owned()).collect(),
-        update_time: update_time.map(timestamp),
+        update_time: Some(timestamp(update_time)),
     }
 }
 

@@ -13,7 +13,7 @@ use reflex_proto::leads::v1::{
 use reflex_rpc::identity::Role;
 use reflex_testing::eventually;
 
-use crate::harness::{Caller, HUABEI, HUADONG, INVALID, Leads, WRONG_STATE, assert_refused, member};
+use crate::harness::{Caller, HUABEI, HUADONG, INVALID, Leads, NOT_FOUND, WRONG_STATE, assert_refused, member};
 
 /// A lead of 王建国 of a company in Suzhou.
 pub(super) fn wang(id: &str) -> NewLead {
@@ -337,14 +337,11 @@ async fn a_check_says_what_the_capture_finds_and_writes_nothing() {
 async fn policies_hold_from_then_on_also_for_leads_that_were_there() {
     let leads = Leads::start().await;
     let admin = leads.admin(HUADONG);
-    let usual = admin
-        .duplicates
-        .clone()
-        .get_duplicate_policy(GetDuplicatePolicyRequest {})
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(usual.policy, Some(DuplicatePolicy::default()));
+    let own = async || {
+        let request = GetDuplicatePolicyRequest {};
+        admin.duplicates.clone().get_duplicate_policy(request).await
+    };
+    assert_refused(own().await, NOT_FOUND, "policy");
     put_policy(
         &admin,
         DuplicatePolicy {
@@ -381,6 +378,11 @@ async fn policies_hold_from_then_on_also_for_leads_that_were_there() {
     };
     put_policy(&admin, strict).await;
     settled(&leads).await;
+    let stored = own().await.unwrap().into_inner().policy.unwrap();
+    assert_eq!(
+        (stored.threshold.to_string().as_str(), stored.weak.as_slice()),
+        ("0.99", &["mobile".to_owned()][..])
+    );
     let all = pairs(&admin, ListDuplicatesRequest::default()).await;
     assert_eq!(all.len(), 1);
     let wrong = PutDuplicatePolicyRequest {
