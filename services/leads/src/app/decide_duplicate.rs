@@ -27,7 +27,7 @@ use crate::{
     },
     error::Error,
     store::{
-        duplicates::{self, Decided, DuplicateRow},
+        duplicates::{self, Decided, DuplicateRow, index},
         leads,
     },
 };
@@ -79,16 +79,8 @@ impl App {
             leads::list_for_update(&mut tx, tenant, &pair).await?;
             let locked = duplicates::find_for_update(&mut tx, tenant, command.duplicate).await?;
             check_open(&locked.ok_or_else(missing)?)?;
-            let member: Option<MemberId> = caller.member.as_deref().and_then(|name| name.parse().ok());
-            let decided = Decided {
-                id: command.duplicate,
-                leads: pair,
-                state: State::Distinct,
-                time: self.clock.now(),
-                member: member.as_ref(),
-                reason: &request.reason,
-            };
-            duplicates::decide(&mut tx, tenant, &decided).await?;
+            self.settle_pair(&mut tx, caller, pair, (State::Distinct, &request.reason))
+                .await?;
             None
         };
         let decided = duplicates::find(&mut tx, tenant, command.duplicate).await?;
@@ -99,6 +91,28 @@ impl App {
         claimed.answer(&mut tx, &response).await?;
         tx.commit().await?;
         Ok(response)
+    }
+
+    /// Writes that two locked leads are one, or two, and has both compared anew.
+    pub(super) async fn settle_pair(
+        &self,
+        tx: &mut PgConnection,
+        caller: &Caller,
+        pair: [LeadId; 2],
+        (state, reason): (State, &str),
+    ) -> Result<(), Error> {
+        let member: Option<MemberId> = caller.member.as_deref().and_then(|name| name.parse().ok());
+        let decided = Decided {
+            id: DuplicateId(self.ids.next()),
+            leads: pair,
+            state,
+            time: self.clock.now(),
+            member: member.as_ref(),
+            reason,
+        };
+        duplicates::decide(tx, &caller.tenant, &decided).await?;
+        index::request(tx, &caller.tenant, &pair.map(|lead| lead.0)).await?;
+        Ok(())
     }
 
     /// Makes the request that merges a pair.

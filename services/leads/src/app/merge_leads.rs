@@ -25,7 +25,7 @@ use crate::{
         calculated::Entity,
         decision::Trigger,
         duplicates,
-        ids::{DuplicateId, LeadId, MemberId, MergeId},
+        ids::{LeadId, MemberId, MergeId},
         lead::State,
         merge::{self, ATTRIBUTE, Choices, Evidence, FIELDS, Images, Side},
         violation::Violation,
@@ -34,9 +34,8 @@ use crate::{
     events,
     setup::Setup,
     store::{
-        self, accounts,
+        accounts,
         calculated_values::{self, RecordValues},
-        duplicates::{Decided, index},
         follow_ups, history,
         intake::instant,
         leads::{self, LeadRow},
@@ -175,17 +174,14 @@ impl App {
         self.tell(&mut *tx, caller, events::LEAD_MERGED, command.loser, &told)
             .await?;
         let pair = [command.survivor, command.loser];
-        let decided = Decided {
-            id: DuplicateId(self.ids.next()),
-            leads: pair,
-            state: duplicates::State::Merged,
-            time: now,
-            member: member.as_ref(),
-            reason: &command.request.reason,
-        };
-        store::duplicates::decide(&mut *tx, tenant, &decided).await?;
         // The one is found by what it says now, the other one by nothing.
-        index::request(&mut *tx, tenant, &pair.map(|lead| lead.0)).await?;
+        self.settle_pair(
+            &mut *tx,
+            caller,
+            pair,
+            (duplicates::State::Merged, &command.request.reason),
+        )
+        .await?;
         let stored = merges::find(&mut *tx, tenant, merge.id).await?;
         Ok(MergeLeadsResponse {
             merge: stored.map(|stored| convert::merge::merge(&stored)),

@@ -28,7 +28,7 @@ use crate::{
     domain::{
         decision::Trigger,
         duplicates,
-        ids::{DuplicateId, FollowUpId, LeadId, MemberId, MergeId},
+        ids::{FollowUpId, LeadId, MemberId, MergeId},
         lead::State,
         merge::{self, Images, Undone},
         violation::Violation,
@@ -37,8 +37,6 @@ use crate::{
     events,
     setup::Setup,
     store::{
-        self,
-        duplicates::{Decided, index},
         follow_ups, history,
         intake::instant,
         leads::{self, LeadRow},
@@ -141,16 +139,13 @@ impl App {
         .await?;
         // Who undoes a merge says that they are two.
         let pair = [undoing.survivor_id(), undoing.loser_id()];
-        let decided = Decided {
-            id: DuplicateId(self.ids.next()),
-            leads: pair,
-            state: duplicates::State::Distinct,
-            time: now,
-            member: member.as_ref(),
-            reason: &command.request.reason,
-        };
-        store::duplicates::decide(&mut tx, tenant, &decided).await?;
-        index::request(&mut tx, tenant, &pair.map(|lead| lead.0)).await?;
+        self.settle_pair(
+            &mut tx,
+            caller,
+            pair,
+            (duplicates::State::Distinct, &command.request.reason),
+        )
+        .await?;
         let from = format!("{} from {}", undoing.loser_id(), undoing.survivor_id());
         let entries =
             [&undoing.survivor, &undoing.loser].map(|lead| self.entry(lead, "unmerged", member.clone(), from.clone()));

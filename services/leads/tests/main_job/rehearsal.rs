@@ -209,7 +209,9 @@ async fn at_rest(world: &World) -> BTreeMap<String, Vec<String>> {
     let mut before = BTreeMap::new();
     reflex_testing::eventually("everything at rest", async || {
         let now = dump(world).await;
-        let works = ["outbox_pending", "duplicate_requests"].iter().any(|queue| !now[*queue].is_empty());
+        let works = ["outbox_pending", "duplicate_requests"]
+            .iter()
+            .any(|queue| !now[*queue].is_empty());
         let rests = !works && now == before;
         before.clone_from(&now);
         rests.then_some(now)
@@ -287,7 +289,11 @@ async fn suspected_duplicates_come_out_as_they_did() {
     }
     for (number, of) in [(11, 1), (12, 2), (13, 1)] {
         let lead = again(number, of).await;
-        assert_eq!(lead.owner, owners[of - 1].owner, "whoever has the first gets the other ones");
+        assert_eq!(
+            lead.owner,
+            owners[of - 1].owner,
+            "whoever has the first gets the other ones"
+        );
         world.clock.advance(SignedDuration::from_mins(1));
     }
     close(&world, &owners[1].name).await;

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use reflex_proto::leads::v1::{
     CaptureLeadRequest, CheckLeadRequest, CheckLeadResponse, Duplicate, DuplicatePolicy, ExplainAssignmentRequest,
-    GetDuplicatePolicyRequest, GetLeadRequest, Leave, ListDuplicatesRequest, NewLead, PutDuplicatePolicyRequest,
-    PutLeaveRequest, duplicate,
+    GetDuplicatePolicyRequest, GetLeadRequest, Leave, ListDuplicatesRequest, Member, NewLead,
+    PutDuplicatePolicyRequest, PutLeaveRequest, duplicate,
 };
 use reflex_rpc::identity::Role;
 use reflex_testing::eventually;
@@ -110,27 +110,36 @@ async fn check(caller: &Caller, lead: &NewLead) -> CheckLeadResponse {
         .into_inner()
 }
 
-#[tokio::test]
-async fn a_lead_that_comes_again_is_suspected_told_once_and_goes_to_who_has_the_first() {
-    let leads = Leads::start().await;
+/// Makes three salespeople with room for one lead each.
+async fn sales_team(leads: &Leads) -> Caller {
     let mut admin = leads.admin(HUADONG);
     admin.put_team("zhang").await;
     for who in ["wang", "li", "zhao"] {
-        let capacity = 1;
-        admin
-            .put_member(reflex_proto::leads::v1::Member {
-                capacity,
-                ..member(who, "zhang")
-            })
-            .await;
+        let member = Member {
+            capacity: 1,
+            ..member(who, "zhang")
+        };
+        admin.put_member(member).await;
     }
     admin.route_all_to("teams/zhang").await;
-    let first = capture(&admin, wang("W-1")).await;
-    eventually("the first has an owner", async || {
-        !admin.clone_lead(&first).await.owner.is_empty()
+    admin
+}
+
+/// Waits until a lead has an owner and returns them.
+async fn owner_of(admin: &Caller, name: &str) -> String {
+    eventually(&format!("{name} has an owner"), async || {
+        let owner = admin.clone_lead(name).await.owner;
+        (!owner.is_empty()).then_some(owner)
     })
-    .await;
-    let owner = admin.clone_lead(&first).await.owner;
+    .await
+}
+
+#[tokio::test]
+async fn a_lead_that_comes_again_is_suspected_told_once_and_goes_to_who_has_the_first() {
+    let leads = Leads::start().await;
+    let mut admin = sales_team(&leads).await;
+    let first = capture(&admin, wang("W-1")).await;
+    let owner = owner_of(&admin, &first).await;
     let again = NewLead {
         company: "宏达精密机械".into(),
         contact_name: "王总".into(),
@@ -183,8 +192,14 @@ async fn a_lead_that_comes_again_is_suspected_told_once_and_goes_to_who_has_the_
         1,
         "not told again"
     );
+}
 
-    // Whoever is away cannot call: then it is routed as any other, and the decision says why.
+#[tokio::test]
+async fn whoever_is_away_does_not_keep_a_duplicate_waiting() {
+    let leads = Leads::start().await;
+    let mut admin = sales_team(&leads).await;
+    let first = capture(&admin, wang("W-1")).await;
+    let owner = owner_of(&admin, &first).await;
     let away = Leave {
         member: owner.clone(),
         start_time: Some(prost_types::Timestamp {
@@ -206,11 +221,7 @@ async fn a_lead_that_comes_again_is_suspected_told_once_and_goes_to_who_has_the_
         .await
         .unwrap();
     let third = capture(&admin, wang("W-3")).await;
-    eventually("the third has an owner", async || {
-        !admin.clone_lead(&third).await.owner.is_empty()
-    })
-    .await;
-    assert_ne!(admin.clone_lead(&third).await.owner, owner);
+    assert_ne!(owner_of(&admin, &third).await, owner);
     let explained = admin
         .routing
         .explain_assignment(ExplainAssignmentRequest { name: third })
@@ -313,7 +324,14 @@ async fn a_check_says_what_the_capture_finds_and_writes_nothing() {
         }
         assert_eq!(told.is_some(), taken.is_some());
     }
+}
 
+#[tokio::test]
+async fn a_check_shows_only_what_its_caller_may_see() {
+    let leads = Leads::start().await;
+    let admin = leads.admin(HUADONG);
+    capture(&admin, wang("W-1")).await;
+    settled(&leads).await;
     let viewer = leads.caller(HUADONG, Role::Viewer);
     let seen = check(&viewer, &wang("C-9")).await.candidates;
     assert!(
