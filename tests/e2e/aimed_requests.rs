@@ -310,6 +310,38 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         r#"{"survivor": "<lead>", "loser": "<spare_lead>"}"#,
         MISSING,
     ),
+    (
+        "leads.v1.DuplicateService/CheckLead",
+        r#"{"company": "金丝雀", "contactName": "金丝雀", "phone": "13812345678"}"#,
+        Nothing,
+    ),
+    ("leads.v1.DuplicateService/ListDuplicates", "{}", Nothing),
+    (
+        "leads.v1.DuplicateService/ListDuplicates",
+        r#"{"lead": "<merged_lead>"}"#,
+        Nothing,
+    ),
+    (
+        "leads.v1.DuplicateService/ListDuplicates",
+        r#"{"pageSize": 1, "pageToken": "<page_of_duplicates>"}"#,
+        INVALID,
+    ),
+    (
+        "leads.v1.DuplicateService/GetDuplicate",
+        r#"{"name": "<duplicate>"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.DuplicateService/DecideDuplicate",
+        r#"{"name": "<duplicate>", "decision": "DECISION_DISTINCT"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.DuplicateService/PutDuplicatePolicy",
+        r#"{"policy": {"threshold": 0.9}}"#,
+        Own,
+    ),
+    ("leads.v1.DuplicateService/GetDuplicatePolicy", "{}", MISSING),
     ("leads.v1.MergeService/GetMerge", r#"{"name": "<merge>"}"#, MISSING),
     ("leads.v1.MergeService/ListMerges", "{}", Nothing),
     (

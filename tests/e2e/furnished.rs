@@ -238,6 +238,12 @@ impl Furnishing<'_> {
         let policy = json!({"picksPerDay": 7, "rules": [rule]});
         self.ask("leads.v1.PoolService/PutPoolPolicy", json!({"policy": policy}))
             .await;
+        let policy = json!({"threshold": 0.86});
+        self.ask(
+            "leads.v1.DuplicateService/PutDuplicatePolicy",
+            json!({"policy": policy}),
+        )
+        .await;
     }
 
     /// Has a source of signed bodies.
@@ -371,6 +377,8 @@ impl Furnishing<'_> {
             let answer = self.ask("leads.v1.MergeService/MergeLeads", request).await;
             self.keep(&answer, &[("merge", "/merge/name"), ("merged_lead", "/merge/loser")]);
         }
+        let answer = self.ask("leads.v1.DuplicateService/ListDuplicates", json!({})).await;
+        self.keep(&answer, &[("duplicate", "/duplicates/0/name")]);
         self.names.insert("spare_lead", leads[4].clone());
         self.names.insert("boss", BOSS.into());
         for lead in [leads[0].clone(), self.names["lead"].clone()] {
@@ -439,6 +447,11 @@ impl Furnishing<'_> {
             (
                 "page_of_members",
                 "leads.v1.DirectoryService/ListMembers",
+                json!({"pageSize": 1}),
+            ),
+            (
+                "page_of_duplicates",
+                "leads.v1.DuplicateService/ListDuplicates",
                 json!({"pageSize": 1}),
             ),
             (

@@ -19,6 +19,8 @@ const REFUSED: &str = "42501";
 const WORKER_READS: &[(&str, &[&str])] = &[
     ("_sqlx_migrations", &["*"]),
     ("channels", &["channel", "enabled", "tenant_id"]),
+    ("duplicate_requests", &["*"]),
+    ("duplicate_sweeps", &["*"]),
     ("field_recomputes", &["*"]),
     ("inbox", &["create_time"]),
     ("inbox_items", &["create_time"]),
@@ -76,6 +78,11 @@ const FILLERS: &[(&str, &str)] = &[
     ),
     ("lead_picks", "insert into lead_picks (tenant_id, member, day, picks) values ('huadong', 'x', '2026-03-02', 1)"),
     ("field_recomputes", "insert into field_recomputes (tenant_id, shard, target) values ('huadong', 0, 'leads')"),
+    (
+        "duplicate_requests",
+        "insert into duplicate_requests (tenant_id, lead_id, shard) values ('huadong', gen_random_uuid(), 0)",
+    ),
+    ("duplicate_sweeps", "insert into duplicate_sweeps (tenant_id, shard) values ('huadong', 0)"),
     ("reroute_requests", "insert into reroute_requests (tenant_id, shard, trigger) values ('huadong', 0, 'x')"),
     (
         "request_ids",

@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 101),
-    (Role::Manager, 96),
-    (Role::Sales, 54),
+    (Role::Admin, 107),
+    (Role::Manager, 102),
+    (Role::Sales, 58),
     (Role::Integration, 8),
-    (Role::Viewer, 41),
-    (Role::Service, 47),
+    (Role::Viewer, 45),
+    (Role::Service, 51),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

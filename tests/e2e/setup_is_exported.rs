@@ -66,6 +66,12 @@ rules:
     then: THEN_WAIT
     cooldown: 604800s
 ---
+kind: DuplicatePolicy
+threshold: 0.9
+weights:
+  company: 0.5
+weak: [mobile]
+---
 kind: Template
 key: claim_expired
 locale: en

@@ -214,7 +214,12 @@ async fn rows_at_rest(suite: &Suite, tenant: &TenantId) -> Vec<String> {
     let mut last = Vec::new();
     eventually("the tenant is at rest", async || {
         let seen = rows(suite, tenant).await;
-        let waits = |row: &String| row.starts_with("outbox_pending ") || row.contains(r#""state":"pending""#);
+        let waits = |row: &String| {
+            ["outbox_pending ", "duplicate_requests ", "duplicate_sweeps "]
+                .iter()
+                .any(|table| row.starts_with(table))
+                || row.contains(r#""state":"pending""#)
+        };
         let at_rest = seen == last && !seen.iter().any(waits);
         last = seen;
         at_rest.then(|| last.clone())

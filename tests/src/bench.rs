@@ -12,6 +12,7 @@ mod ground;
 mod import;
 mod lead_capture;
 mod load;
+mod matching;
 mod measured;
 mod middleware;
 mod relay;
@@ -33,6 +34,7 @@ use self::{
     ground::Ground,
     import::Import,
     lead_capture::{LeadCapture, LeadRouted},
+    matching::{MatchBulk, MatchOne},
     middleware::Middleware,
     relay::RelayDrain,
     rls::RowSecurity,
@@ -66,6 +68,13 @@ pub enum Goal {
     Middleware,
     /// Transactions a second under row security.
     Rls,
+    /// Time to check one lead against 100,000, beside Splink.
+    MatchOne,
+    /// The same against a million.
+    #[value(name = "match_one_million")]
+    MatchOneOfMillion,
+    /// Leads deduplicated a second of CPU time, beside Splink.
+    MatchBulk,
     /// Conditions evaluated a second, beside `GoRules` zen.
     Rules,
     /// The same beside json-rules-engine.
@@ -169,6 +178,17 @@ impl Goal {
             Self::Import => play(ground, Import::start(ground).await?, targets, pace).await,
             Self::Middleware => play(ground, Middleware::start(ground).await?, targets, pace).await,
             Self::Rls => play(ground, RowSecurity::new(ground)?, targets, pace).await,
+            Self::MatchOne | Self::MatchOneOfMillion => {
+                let leads = if self == Self::MatchOne { 100_000 } else { 1_000_000 };
+                match MatchOne::start(ground, leads).await? {
+                    Some(contest) => play(ground, contest, targets, pace).await,
+                    None => return Ok(None),
+                }
+            }
+            Self::MatchBulk => match MatchBulk::start().await? {
+                Some(contest) => play(ground, contest, targets, pace).await,
+                None => return Ok(None),
+            },
             Self::Rules | Self::RulesJson | Self::RulesCel => {
                 let peer = match self {
                     Self::RulesCel => Peer::Cel,
@@ -212,6 +232,9 @@ impl Goal {
                 target!("middleware_p99", P99 AtMost 1.5, best 1.5),
             ],
             Self::Rls => &[target!("rls", Rate AtLeast 0.85, best 0.95)],
+            Self::MatchOne => &[target!("match_one", P50 AtMost 0.02, best 0.005)],
+            Self::MatchOneOfMillion => &[target!("match_one_million", P50 AtMost 0.02, best 0.005)],
+            Self::MatchBulk => &[target!("match_bulk", Rate AtLeast 0.5, best 1.5)],
             Self::Rules => &[target!("rules", Rate AtLeast 10.0, best 25.0)],
             Self::RulesCel => &[target!("rules_cel", Rate AtLeast 10.0, best 10.0)],
             Self::RulesJson => &[target!("rules_json", Rate AtLeast 80.0, best 80.0)],

@@ -52,6 +52,38 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// All of them.
+    pub const ALL: [Self; 22] = [
+        Self::Missing,
+        Self::Same,
+        Self::Decides,
+        Self::Short,
+        Self::Sounds,
+        Self::Near,
+        Self::Former,
+        Self::Alike,
+        Self::Initials,
+        Self::SurnameOnly,
+        Self::OtherGender,
+        Self::OtherGiven,
+        Self::OtherBranch,
+        Self::OtherPlace,
+        Self::OtherTrade,
+        Self::OtherExtension,
+        Self::Shared,
+        Self::SpellsName,
+        Self::SpellsOther,
+        Self::SameDomain,
+        Self::SameHouse,
+        Self::Other,
+    ];
+
+    /// Finds a finding by its name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|finding| finding.name() == name)
+    }
+
     /// Returns the name of the finding.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -1,14 +1,17 @@
 //! Which of many records are the same: pairs, and the clusters they form.
 
 mod clusters;
+mod judge;
 mod rivals;
+
+pub use judge::{Link, judge};
 
 use std::collections::BTreeMap;
 
 use crate::evidence::Comparison;
 use crate::frequency::Frequencies;
 use crate::keys;
-use crate::leads::{self, Weights};
+use crate::leads::{self, Scales, Weights};
 use crate::learned::Learned;
 use crate::record::{FIELDS, Field, Record};
 
@@ -55,6 +58,9 @@ pub struct Pair {
     pub score: f64,
 }
 
+/// Pairs with a lower score are never worth a second look.
+pub const LEAST: f64 = 0.3;
+
 /// What was found.
 #[derive(Debug)]
 pub struct Found {
@@ -92,14 +98,14 @@ impl Found {
 /// How records are compared, with all that is needed for it.
 #[derive(Debug)]
 pub(crate) enum Matcher {
-    Leads(Box<Frequencies>, [f64; FIELDS]),
+    Leads(Box<Frequencies>, Scales),
     Learned(Box<Learned>, [f64; FIELDS]),
 }
 
 impl Matcher {
     pub(crate) fn compare(&self, left: &Record, right: &Record) -> Comparison {
         match self {
-            Self::Leads(frequencies, factors) => leads::compare(left, right, frequencies, factors),
+            Self::Leads(frequencies, scales) => leads::compare(left, right, frequencies, scales),
             Self::Learned(learned, factors) => learned.compare(left, right, factors),
         }
     }
@@ -108,8 +114,6 @@ impl Matcher {
 /// Finds which records are the same. `progress` is told now and then which share of the work is done.
 #[must_use]
 pub fn find(records: &[Record], model: Model, weights: &Weights, mut progress: impl FnMut(f64)) -> Found {
-    /// Pairs below are never worth a second look.
-    const LEAST: f64 = 0.3;
     /// Share of the work that learning takes.
     const LEARNING: f64 = 0.4;
     let keys: Vec<Vec<u64>> = match model {
@@ -117,18 +121,18 @@ pub fn find(records: &[Record], model: Model, weights: &Weights, mut progress: i
         Model::Learned => records.iter().map(keys::of_any).collect(),
     };
     let names: Vec<String> = records.iter().map(|record| record.person.letters()).collect();
-    let factors = weights.factors();
+    let scales = weights.scales();
     let matcher = match model {
         Model::Leads => {
             let mut frequencies = Frequencies::default();
             for record in records {
                 frequencies.add(record);
             }
-            Matcher::Leads(Box::new(frequencies), factors)
+            Matcher::Leads(Box::new(frequencies), scales)
         }
         Model::Learned => {
             let told = |share| progress(share * LEARNING);
-            Matcher::Learned(Box::new(Learned::learn(records, &keys, &names, told)), factors)
+            Matcher::Learned(Box::new(Learned::learn(records, &keys, &names, told)), scales.factors)
         }
     };
     let learned = if model == Model::Learned { LEARNING } else { 0.0 };

@@ -2,7 +2,9 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::keys;
 use crate::record::Record;
+use crate::spelling;
 use crate::tables::tables;
 
 /// What the records at hand have in common; empty, it knows what holds of everybody.
@@ -16,6 +18,8 @@ pub struct Frequencies {
     lines: FxHashMap<u64, FxHashSet<String>>,
     /// Names with each mobile.
     mobiles: FxHashMap<u64, FxHashSet<String>>,
+    /// Keys that so many have that nobody counts any more.
+    crowded: FxHashSet<u64>,
 }
 
 /// Most different values that are told apart; more are as bad.
@@ -30,6 +34,17 @@ impl Frequencies {
         if !record.person.surname.is_empty() {
             *self.surnames.entry(record.person.surname.clone()).or_default() += 1;
         }
+        self.add_shared(record);
+    }
+
+    /// Takes it that everybody has what this key stands for; see [`crate::keys`].
+    pub fn crowd(&mut self, key: u64) {
+        self.crowded.insert(key);
+    }
+
+    /// Counts who has a record's lines, mobiles and brand, and not how common its names are: for records that are there
+    /// because they have something in common, among which every name is.
+    pub fn add_shared(&mut self, record: &Record) {
         let company = record.company.as_ref();
         if let Some(company) = company
             && !company.trade.is_empty()
@@ -63,19 +78,32 @@ impl Frequencies {
     /// Returns how many trades share a brand.
     #[must_use]
     pub fn companies_of_brand(&self, brand: &str) -> usize {
+        if self.is_crowded(|| keys::of_company(&spelling::spell(brand))) {
+            return MOST;
+        }
         self.brands.get(brand).map_or(1, |trades| trades.len().max(1))
     }
 
     /// Returns how many companies share a line.
     #[must_use]
     pub fn companies_at_line(&self, line: u64) -> usize {
+        if self.is_crowded(|| keys::of_line(line)) {
+            return MOST;
+        }
         self.lines.get(&line).map_or(1, |brands| brands.len().max(1))
     }
 
     /// Returns how many people share a mobile.
     #[must_use]
     pub fn people_of_mobile(&self, mobile: u64) -> usize {
+        if self.is_crowded(|| keys::of_mobile(mobile)) {
+            return MOST;
+        }
         self.mobiles.get(&mobile).map_or(1, |names| names.len().max(1))
+    }
+
+    fn is_crowded(&self, key: impl FnOnce() -> u64) -> bool {
+        !self.crowded.is_empty() && self.crowded.contains(&key())
     }
 }
 

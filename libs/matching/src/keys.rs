@@ -79,6 +79,30 @@ pub fn of_lead(record: &Record) -> Vec<u64> {
     keys.sorted()
 }
 
+/// Returns the key by which records with a landline meet, whatever was typed of its area.
+#[must_use]
+pub fn of_line(number: u64) -> u64 {
+    only(b'l', &(number % 10_000_000).to_string())
+}
+
+/// Returns the key by which records with a mobile meet.
+#[must_use]
+pub fn of_mobile(number: u64) -> u64 {
+    only(b'm', &number.to_string())
+}
+
+/// Returns the key by which records of companies of a name meet, as it is spelled.
+#[must_use]
+pub fn of_company(spelled: &str) -> u64 {
+    only(b'b', spelled)
+}
+
+fn only(kind: u8, part: &str) -> u64 {
+    let mut keys = Keys::default();
+    keys.add(kind, &[part]);
+    keys.0.first().copied().unwrap_or_default()
+}
+
 /// Returns the keys by which any two records meet that have some fields in common.
 #[must_use]
 pub fn of_any(record: &Record) -> Vec<u64> {

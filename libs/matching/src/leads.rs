@@ -24,6 +24,8 @@ pub struct Weights {
     pub threshold: f64,
     /// How much fields count, each between 0 (not at all) and 3; 1 is usual.
     pub fields: std::collections::BTreeMap<Field, f64>,
+    /// Fields that decide by themselves where they are the same: the mobile, and the code whose check holds.
+    pub strong: std::collections::BTreeSet<Field>,
 }
 
 impl Default for Weights {
@@ -31,6 +33,7 @@ impl Default for Weights {
         Self {
             threshold: Self::THRESHOLD,
             fields: std::collections::BTreeMap::new(),
+            strong: Self::STRONG.into(),
         }
     }
 }
@@ -40,6 +43,8 @@ impl Weights {
     pub const THRESHOLD: f64 = 0.85;
     /// How much a field may count at most.
     pub const MOST: f64 = 3.0;
+    /// The fields that may decide by themselves.
+    pub const STRONG: [Field; 2] = [Field::Mobile, Field::Code];
 
     /// Returns what is wrong with them: the field, and a sentence.
     #[must_use]
@@ -49,6 +54,10 @@ impl Weights {
                 "threshold".to_owned(),
                 format!("{} is not between 0.5 and 1", self.threshold),
             ));
+        }
+        if let Some(field) = self.strong.iter().find(|field| !Self::STRONG.contains(field)) {
+            let description = format!("{} cannot decide by itself", field.name());
+            return Some(("strong".to_owned(), description));
         }
         let wrong = self
             .fields
@@ -60,14 +69,27 @@ impl Weights {
         ))
     }
 
-    /// Returns how much each field counts.
-    pub(crate) fn factors(&self) -> [f64; FIELDS] {
-        let mut factors = [1.0; FIELDS];
+    /// Returns them as comparisons use them.
+    #[must_use]
+    pub fn scales(&self) -> Scales {
+        let mut scales = Scales {
+            factors: [1.0; FIELDS],
+            decides: Field::ALL.map(|field| self.strong.contains(&field)),
+        };
         for (field, weight) in &self.fields {
-            factors[field.place()] = *weight;
+            scales.factors[field.place()] = *weight;
         }
-        factors
+        scales
     }
+}
+
+/// Weights by the places of fields.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scales {
+    /// How much each counts.
+    pub(crate) factors: [f64; FIELDS],
+    /// Whether each decides by itself.
+    decides: [bool; FIELDS],
 }
 
 /// Odds that two records of one company are about one person, before anything else is compared, in bits.
@@ -77,7 +99,7 @@ const PRIOR_ANY: f64 = -12.0;
 
 /// Compares two leads.
 #[must_use]
-pub fn compare(left: &Record, right: &Record, frequencies: &Frequencies, factors: &[f64; FIELDS]) -> Comparison {
+pub fn compare(left: &Record, right: &Record, frequencies: &Frequencies, scales: &Scales) -> Comparison {
     let mut fields = [Evidence::NONE; FIELDS];
     let mut set = |field: Field, evidence: Evidence| fields[field.place()] = evidence;
     set(Field::Company, company(left, right, frequencies));
@@ -91,12 +113,12 @@ pub fn compare(left: &Record, right: &Record, frequencies: &Frequencies, factors
     set(Field::Postcode, equal(&left.postcode, &right.postcode, 2.0, -1.0));
     set(Field::BirthDate, contact::birth_date(left, right));
     set(Field::Code, code(left, right));
-    judge(fields, factors)
+    judge(fields, scales)
 }
 
-fn judge(mut fields: [Evidence; FIELDS], factors: &[f64; FIELDS]) -> Comparison {
+fn judge(mut fields: [Evidence; FIELDS], scales: &Scales) -> Comparison {
     let (mut company, mut person) = (0.0, 0.0);
-    for (evidence, factor) in fields.iter_mut().zip(factors) {
+    for (evidence, factor) in fields.iter_mut().zip(scales.factors) {
         evidence.company_bits *= factor;
         evidence.person_bits *= factor;
         company += evidence.company_bits;
@@ -108,7 +130,8 @@ fn judge(mut fields: [Evidence; FIELDS], factors: &[f64; FIELDS]) -> Comparison 
     // What decides by itself is told even where the rest speaks against it; somebody has to look then.
     let decides = fields
         .iter()
-        .any(|evidence| evidence.finding == Finding::Decides && evidence.bits() > 0.0);
+        .zip(scales.decides)
+        .any(|(evidence, decides)| decides && evidence.finding == Finding::Decides && evidence.bits() > 0.0);
     let names_differ = matches!(
         fields[Field::Contact.place()].finding,
         Finding::Other | Finding::OtherGiven | Finding::OtherGender

@@ -28,7 +28,7 @@ pub mod text;
 mod word_pairs;
 
 pub use evidence::{Comparison, Evidence, Finding, Verdict};
-pub use find::{Found, Model, Pair, find};
+pub use find::{Found, LEAST, Link, Model, Pair, find, judge};
 pub use frequency::Frequencies;
-pub use leads::Weights;
+pub use leads::{Scales, Weights};
 pub use record::{FIELDS, Field, Record, Values};

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod directory;
+pub(crate) mod duplicates;
 pub(crate) mod fields;
 pub(crate) mod form;
 pub(crate) mod import;

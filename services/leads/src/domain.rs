@@ -9,6 +9,7 @@
 //! [`submission`]), signed bodies ([`webhook`]) and files ([`lead_file`], what their rows do to a [`known_lead`],
 //! [`member_file`]); when leads go back to the [`pool`]
 //! and which [`tags`] they get, at the capture and for the [`lead_fact`]s that come later.
+//! Which leads may be the same is told by [`duplicates`].
 //! What formulas make of leads and their [`account`]s is [`calculated`], over the [`lead_fields`] that conditions read, too.
 
 pub mod account;
@@ -20,6 +21,7 @@ pub mod decision;
 pub mod directory;
 pub mod distribution;
 pub mod due;
+pub mod duplicates;
 pub mod escalation;
 pub mod follow_up;
 pub mod form;

@@ -19,6 +19,7 @@ pub(crate) const CLAIM_EXPIRED: &str = "reflex.leads.v1.ClaimExpired";
 pub(crate) const LEAD_ESCALATED: &str = "reflex.leads.v1.LeadEscalated";
 pub(crate) const LEAD_FIRST_CONTACTED: &str = "reflex.leads.v1.LeadFirstContacted";
 pub(crate) const FOLLOW_UP_RECORDED: &str = "reflex.leads.v1.FollowUpRecorded";
+pub(crate) const LEAD_DUPLICATE_SUSPECTED: &str = "reflex.leads.v1.LeadDuplicateSuspected";
 pub(crate) const LEAD_MERGED: &str = "reflex.leads.v1.LeadMerged";
 pub(crate) const LEAD_UNMERGED: &str = "reflex.leads.v1.LeadUnmerged";
 pub(crate) const SUBJECT_ERASED: &str = "reflex.leads.v1.SubjectErased";

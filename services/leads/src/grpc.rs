@@ -4,6 +4,7 @@ mod account;
 mod calendar;
 mod claim;
 mod directory;
+mod duplicate;
 mod field;
 mod follow_up;
 mod form;
@@ -22,12 +23,13 @@ use std::sync::Arc;
 use reflex_proto::leads::v1::{
     account_service_server::AccountServiceServer, calendar_service_server::CalendarServiceServer,
     claim_service_server::ClaimServiceServer, directory_service_server::DirectoryServiceServer,
-    field_service_server::FieldServiceServer, follow_up_service_server::FollowUpServiceServer,
-    form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
-    lead_service_server::LeadServiceServer, merge_service_server::MergeServiceServer,
-    ownership_service_server::OwnershipServiceServer, pool_service_server::PoolServiceServer,
-    privacy_service_server::PrivacyServiceServer, routing_service_server::RoutingServiceServer,
-    tag_service_server::TagServiceServer, webhook_service_server::WebhookServiceServer,
+    duplicate_service_server::DuplicateServiceServer, field_service_server::FieldServiceServer,
+    follow_up_service_server::FollowUpServiceServer, form_service_server::FormServiceServer,
+    import_service_server::ImportServiceServer, lead_service_server::LeadServiceServer,
+    merge_service_server::MergeServiceServer, ownership_service_server::OwnershipServiceServer,
+    pool_service_server::PoolServiceServer, privacy_service_server::PrivacyServiceServer,
+    routing_service_server::RoutingServiceServer, tag_service_server::TagServiceServer,
+    webhook_service_server::WebhookServiceServer,
 };
 use tonic::service::Routes;
 
@@ -39,6 +41,7 @@ pub(crate) const SERVICES: &[&str] = &[
     "reflex.leads.v1.CalendarService",
     "reflex.leads.v1.ClaimService",
     "reflex.leads.v1.DirectoryService",
+    "reflex.leads.v1.DuplicateService",
     "reflex.leads.v1.FieldService",
     "reflex.leads.v1.FollowUpService",
     "reflex.leads.v1.FormService",
@@ -79,6 +82,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(OwnershipServiceServer::new(rpc()))
         .add_service(PrivacyServiceServer::new(rpc()))
         .add_service(PoolServiceServer::new(rpc()))
+        .add_service(DuplicateServiceServer::new(rpc()))
         .add_service(TagServiceServer::new(rpc()))
         .add_service(WebhookServiceServer::new(rpc()));
     routes.routes()

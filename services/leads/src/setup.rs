@@ -20,6 +20,7 @@ use crate::{
     domain::{
         calculated::CalculatedFields,
         directory::{Directory, DirectoryRows},
+        duplicates::DuplicatePolicy,
         ids::{CalendarId, MemberId, TeamId},
         ladder::Ladders,
         leave::Leaves,
@@ -28,8 +29,8 @@ use crate::{
         tags::TagRules,
     },
     store::{
-        accounts, calculated_fields, calendars, catalogues, ladders, leaves, members, policies, pools, setup_versions,
-        tags, teams,
+        accounts, calculated_fields, calendars, catalogues, duplicates, ladders, leaves, members, policies, pools,
+        setup_versions, tags, teams,
     },
 };
 
@@ -61,6 +62,8 @@ pub struct Setup {
     pub fields: Arc<CalculatedFields>,
     /// Rules that give tags.
     pub tags: Arc<TagRules>,
+    /// How leads are compared.
+    pub duplicates: Arc<DuplicatePolicy>,
     /// Escalation ladders.
     pub ladders: Ladders,
     /// Working calendars; the tenant's default is always among them.
@@ -125,6 +128,8 @@ impl Setup {
         let rules = tags::list_rules(tx, tenant, None, None).await?;
         let rules = rules.iter().map(tags::RuleRow::versioned).collect();
         let tags = Arc::new(TagRules::new(rules, fields.names()));
+        let duplicates = duplicates::find_policy(tx, tenant).await?;
+        let duplicates = Arc::new(duplicates.map(|(policy, _)| policy).unwrap_or_default());
         let holidays = Holidays::over_shipped(calendars::list_holidays(tx, tenant).await?);
         let specs = calendars::list(tx, tenant, None, None).await?;
         let calendars = holidays.compile_all(specs).map_err(unreadable)?;
@@ -136,6 +141,7 @@ impl Setup {
             pool,
             fields: Arc::new(fields),
             tags,
+            duplicates,
             ladders: Ladders::new(ladders::list(tx, tenant, None, None).await?),
             calendars,
             holidays,
@@ -334,6 +340,7 @@ mod tests {
             pool: None,
             fields: Arc::default(),
             tags: Arc::default(),
+            duplicates: Arc::default(),
             ladders: Ladders::new(Vec::new()),
             calendars: holidays.compile_all(Vec::new()).unwrap(),
             holidays,

@@ -9,6 +9,7 @@ pub(crate) mod capture;
 pub(crate) mod catalogues;
 pub(crate) mod changes;
 pub(crate) mod decisions;
+pub(crate) mod duplicates;
 pub(crate) mod erasures;
 pub(crate) mod escalations;
 pub(crate) mod field_recomputes;

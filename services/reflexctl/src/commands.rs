@@ -5,6 +5,7 @@ pub(crate) mod apply;
 pub(crate) mod calendar;
 pub(crate) mod claims;
 pub(crate) mod dead_letters;
+pub(crate) mod duplicates;
 pub(crate) mod export;
 pub(crate) mod expr;
 pub(crate) mod fields;
@@ -52,6 +53,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Accounts(command) => command.run(&output).await,
         Command::Fields(command) => command.run(&output).await,
         Command::Tags(command) => command.run(&output).await,
+        Command::Duplicates(command) => command.run(&output).await,
         Command::Inbox(command) => command.run(&output).await,
         Command::Messages(command) => command.run(&output).await,
         Command::Notifications(command) => command.run(&output),

@@ -14,8 +14,8 @@ fn record(typed: &Typed) -> Record {
 
 fn verdict(left: &Typed, right: &Typed) -> (Verdict, Comparison) {
     let (frequencies, weights) = (Frequencies::default(), Weights::default());
-    let comparison = compare(&record(left), &record(right), &frequencies, &weights.factors());
-    let back = compare(&record(right), &record(left), &frequencies, &weights.factors());
+    let comparison = compare(&record(left), &record(right), &frequencies, &weights.scales());
+    let back = compare(&record(right), &record(left), &frequencies, &weights.scales());
     assert!(
         (comparison.score - back.score).abs() < 1e-9,
         "the order of both matters: {left:?} {right:?}"
@@ -135,7 +135,7 @@ fn fields_count_as_much_as_they_are_told_to() {
         record(&[COMPANY, (Contact, "王怡新")]),
         record(&[COMPANY, (Contact, "王怡新")]),
     );
-    let score = |weights: &Weights| compare(&left, &right, &Frequencies::default(), &weights.factors()).score;
+    let score = |weights: &Weights| compare(&left, &right, &Frequencies::default(), &weights.scales()).score;
     let mut weights = Weights::default();
     let usual = score(&weights);
     weights.fields.insert(Contact, 0.0);

@@ -23,6 +23,7 @@ use crate::{
     error::Error,
     events,
     store::{
+        duplicates::index,
         erasures::{self, ErasureRow},
         history,
         leads::{self, LeadRow, stored},
@@ -73,6 +74,10 @@ impl App {
             let mentions: Vec<_> = survey.mentions.iter().map(|lead| lead.0).collect();
             privacy::mask_mentions(&mut tx, tenant, &survey.pattern, &mentions).await?;
         }
+        let both: Vec<_> = both.iter().map(|lead| lead.0).collect();
+        index::forget(&mut tx, tenant, &both).await?;
+        let mentions: Vec<_> = survey.mentions.iter().map(|lead| lead.0).collect();
+        index::request(&mut tx, tenant, &mentions).await?;
         privacy::erase_children(&mut tx, tenant, &survey.pattern, &own).await?;
         privacy::set_decisions(&mut tx, tenant, &survey.decisions).await?;
         for (fact, left) in &survey.facts {

@@ -5,7 +5,7 @@ use reflex_rpc::{identity::Caller, page};
 use reflex_tenancy::TenantSet;
 use uuid::Uuid;
 
-use super::{App, claim_lead::lead_name, ordering::Order};
+use super::{App, claim_lead::lead_name, list_duplicates, ordering::Order};
 use crate::{
     convert,
     domain::{
@@ -16,12 +16,15 @@ use crate::{
     error::Error,
     store::{
         calculated_keys::Place,
+        duplicates,
         leads::{self, Filter, LeadRow},
     },
 };
 
 const DEFAULT_PAGE: i32 = 50;
 const LARGEST_PAGE: i32 = 1_000;
+/// Pairs that are shown with a lead.
+const MOST_DUPLICATES: i64 = 10;
 
 impl App {
     /// Returns one lead, or the one that it was merged into.
@@ -38,9 +41,11 @@ impl App {
         } else {
             id.to_string()
         };
+        let suspected = duplicates::list_suspected(&mut tx, &caller.tenant, found.lead_id, MOST_DUPLICATES).await?;
         Ok(GetLeadResponse {
             lead: Some(show(&found, caller)),
             merged_lead,
+            duplicates: list_duplicates::show(&mut tx, caller, &suspected).await?,
         })
     }
 

@@ -3,6 +3,7 @@
 //!
 //! Everything between reading and writing is a pure fold over a snapshot ([`route_batch`]).
 
+mod duplicates;
 mod effects;
 mod set_aside;
 
@@ -50,6 +51,8 @@ const POLL: Duration = Duration::from_millis(50);
 const GAP: Duration = Duration::from_millis(5);
 /// Waiting leads looked at together.
 const PAGE: i64 = 500;
+/// Rounds after which it is looked whether leads are to be compared anew.
+const COMPARED_EVERY: u32 = 8;
 /// Most leads of files a round: so many may be in the way of a lead that comes by itself.
 const FILE_BATCH: usize = 200;
 
@@ -133,6 +136,37 @@ impl Intake {
         Ok(())
     }
 
+    /// Has some leads compared anew after a round: when it left time, and now and then when there never is any. Looked for less
+    /// often where nothing happens.
+    async fn and_compare(
+        &self,
+        hold: &Hold,
+        routed: Result<Round, DbError>,
+        turns: &mut u32,
+    ) -> Result<Round, DbError> {
+        let routed = routed?;
+        *turns += 1;
+        if *turns < COMPARED_EVERY && routed != Round::Files {
+            return Ok(routed);
+        }
+        *turns = 0;
+        let compared = match self.compare_again(hold).await {
+            Ok(compared) => compared,
+            Err(error @ (DbError::LeaseLost | DbError::Unavailable(_))) => return Err(error),
+            // New leads must not wait for what is wrong with old ones.
+            Err(error) => {
+                warn!(shard = hold.shard(), %error, "leads could not be compared anew, will go on");
+                false
+            }
+        };
+        if compared && routed == Round::Idle {
+            // There may be more, and nobody waits.
+            *turns = COMPARED_EVERY;
+            return Ok(Round::Prompt);
+        }
+        Ok(routed)
+    }
+
     /// How many times as long as a round about leads of files took everybody else has the time: those who import have
     /// most of it.
     fn rests_after_files(&self) -> u32 {
@@ -202,6 +236,7 @@ impl<'a> Batch<'a> {
             open_leads: standings.open_leads,
             turns: standings.turns,
             account_owners: HashMap::new(),
+            lead_owners: HashMap::new(),
             zone: setup.calendar(&CalendarId::default_of_tenant()).time_zone().clone(),
         };
         let effects = Effects::new(tenant, setup, &app.ids, app.clock.now());
@@ -264,6 +299,7 @@ impl<'a> Batch<'a> {
                 self.snapshot.account_owners.entry(account).or_insert(owner);
             }
         }
+        let mut twins = duplicates::find_twins(self, tx, &leads, trigger).await?;
         let now = self.effects.now;
         let context = self.setup.context(now);
         let mut facts = Vec::with_capacity(leads.len());
@@ -271,6 +307,7 @@ impl<'a> Batch<'a> {
         for lead in &leads {
             let customer = customers.get(&lead.account);
             let mut lead_facts = lead_facts::bare(lead, trigger);
+            lead_facts.twins = twins.remove(&lead.lead_id).unwrap_or_default();
             if wants_details {
                 lead_facts.details = lead_facts::details(lead, customer);
             }
@@ -309,11 +346,13 @@ fn changes_something(lead: &LeadRow, decision: &Decision) -> bool {
 impl ShardWorker for Intake {
     async fn work(&self, hold: Hold, stop: CancellationToken) {
         let mut pace = Pace::new(GAP);
+        let mut turns = COMPARED_EVERY;
         let mut aside = SetAside::default();
         while !stop.is_cancelled() {
             pace.next().await;
             let started = Instant::now();
-            let rest = match self.round(&hold, &mut aside).await {
+            let routed = self.round(&hold, &mut aside).await;
+            let rest = match self.and_compare(&hold, routed, &mut turns).await {
                 Ok(Round::Prompt) => continue,
                 Ok(Round::Files) => started.elapsed() * self.rests_after_files(),
                 Ok(Round::Idle) => POLL,

@@ -23,6 +23,8 @@ use crate::{
 /// Returns what routing wants to know, without the details that only conditions and formulas ask for.
 pub(crate) fn bare(lead: &LeadRow, trigger: Trigger) -> LeadFacts {
     LeadFacts {
+        lead: lead.lead_id,
+        twins: Vec::new(),
         territory: lead.territory.clone(),
         product: lead.product.clone(),
         account: lead.account.clone(),

@@ -24,6 +24,7 @@ use crate::{
     domain::{
         calculated::Entity,
         decision::Trigger,
+        duplicates,
         ids::{LeadId, MemberId, MergeId},
         lead::State,
         merge::{self, ATTRIBUTE, Choices, Evidence, FIELDS, Images, Side},
@@ -46,7 +47,7 @@ use crate::{
 const MOST_CHARACTERS_OF_REASON: usize = 500;
 
 /// What is asked for.
-struct Command<'a> {
+pub(super) struct Command<'a> {
     survivor: LeadId,
     loser: LeadId,
     choices: Choices,
@@ -73,21 +74,35 @@ impl App {
     }
 
     async fn merge_once(&self, caller: &Caller, command: &Command<'_>) -> Result<MergeLeadsResponse, Error> {
-        let (tenant, now) = (&caller.tenant, self.clock.now());
+        let tenant = &caller.tenant;
         let mut tx = self.db.begin("merge_leads", &TenantSet::one(tenant)).await?;
         let claimed = match once::claim(&mut tx, tenant, "MergeLeads", command.request_id, command.request).await? {
             Once::Answered(response) => return Ok(response),
             Once::New(claim) => claim,
         };
-        let setup = self.hold_setup(&mut tx, tenant).await?;
-        let (survivor, loser) = lock_pair(&mut tx, tenant, command.survivor, command.loser).await?;
+        let response = self.merge_pair(&mut tx, caller, command).await?;
+        claimed.answer(&mut tx, &response).await?;
+        tx.commit().await?;
+        Ok(response)
+    }
+
+    /// Merges a lead into another as part of a transaction.
+    pub(super) async fn merge_pair(
+        &self,
+        tx: &mut PgConnection,
+        caller: &Caller,
+        command: &Command<'_>,
+    ) -> Result<MergeLeadsResponse, Error> {
+        let (tenant, now) = (&caller.tenant, self.clock.now());
+        let setup = self.hold_setup(&mut *tx, tenant).await?;
+        let (survivor, loser) = lock_pair(&mut *tx, tenant, command.survivor, command.loser).await?;
         check_is_own(&survivor)?;
         check_is_own(&loser)?;
         if loser.state().is_open() && !survivor.state().is_open() {
             let description = "the survivor is closed and the other lead is not: merge it the other way round";
             return Err(Error::WrongState(description.into()));
         }
-        let preference = prefer(&mut tx, tenant, &survivor, &loser).await?;
+        let preference = prefer(&mut *tx, tenant, &survivor, &loser).await?;
         let (before, theirs) = (merges::content_of(&survivor), merges::content_of(&loser));
         check_choices(&command.choices, &before, &theirs)?;
         let (after, fields) = merge::merge(&before, &theirs, preference, &command.choices);
@@ -103,19 +118,19 @@ impl App {
             survivor_state: survivor.state(),
             loser_state: loser.state(),
             loser_queue_reason: loser.queue_reason.clone(),
-            loser_close_time: merges::find_close_time(&mut tx, tenant, command.loser).await?,
+            loser_close_time: merges::find_close_time(&mut *tx, tenant, command.loser).await?,
         };
         // Whoever called one of them has called the customer of both.
         let survivor_contacted = contact_before.is_none() && contact_loser.is_some();
         let survivor_timers = if survivor_contacted {
-            running_clocks::stop(&mut tx, tenant, command.survivor).await?
+            running_clocks::stop(&mut *tx, tenant, command.survivor).await?
         } else {
             Vec::new()
         };
-        let loser_timers = running_clocks::stop(&mut tx, tenant, command.loser).await?;
+        let loser_timers = running_clocks::stop(&mut *tx, tenant, command.loser).await?;
         let state = state_with(&survivor, images.contact_after);
         merges::set_content(
-            &mut tx,
+            &mut *tx,
             tenant,
             command.survivor,
             &images.after,
@@ -123,13 +138,13 @@ impl App {
             images.contact_after,
         )
         .await?;
-        merges::set_merged(&mut tx, tenant, command.loser, command.survivor, now).await?;
-        self.recalculate(&mut tx, tenant, &setup, command.survivor).await?;
+        merges::set_merged(&mut *tx, tenant, command.loser, command.survivor, now).await?;
+        self.recalculate(&mut *tx, tenant, &setup, command.survivor).await?;
         if loser.state().is_owned()
             && let Some(owner) = loser.owner()
         {
-            leads::add_open_leads(&mut tx, tenant, &owner, -1).await?;
-            reroute::request(&mut tx, tenant, Trigger::CapacityFreed, loser.team().as_ref()).await?;
+            leads::add_open_leads(&mut *tx, tenant, &owner, -1).await?;
+            reroute::request(&mut *tx, tenant, Trigger::CapacityFreed, loser.team().as_ref()).await?;
         }
         let member: Option<MemberId> = caller.member.as_deref().and_then(|name| name.parse().ok());
         let merge = NewMerge {
@@ -145,10 +160,10 @@ impl App {
             loser_timers,
             survivor_timers,
         };
-        merges::insert(&mut tx, tenant, &merge).await?;
+        merges::insert(&mut *tx, tenant, &merge).await?;
         let into = format!("{} into {}", command.loser, command.survivor);
         let entries = [&survivor, &loser].map(|lead| self.entry(lead, "merged", member.clone(), into.clone()));
-        history::add(&mut tx, tenant, &entries).await?;
+        history::add(&mut *tx, tenant, &entries).await?;
         let told = LeadMerged {
             lead: command.loser.to_string(),
             survivor: command.survivor.to_string(),
@@ -156,16 +171,22 @@ impl App {
             member: member.as_ref().map(ToString::to_string).unwrap_or_default(),
             survivor_contacted,
         };
-        self.tell(&mut tx, caller, events::LEAD_MERGED, command.loser, &told)
+        self.tell(&mut *tx, caller, events::LEAD_MERGED, command.loser, &told)
             .await?;
-        let stored = merges::find(&mut tx, tenant, merge.id).await?;
-        let response = MergeLeadsResponse {
+        let pair = [command.survivor, command.loser];
+        // The one is found by what it says now, the other one by nothing.
+        self.settle_pair(
+            &mut *tx,
+            caller,
+            pair,
+            (duplicates::State::Merged, &command.request.reason),
+        )
+        .await?;
+        let stored = merges::find(&mut *tx, tenant, merge.id).await?;
+        Ok(MergeLeadsResponse {
             merge: stored.map(|stored| convert::merge::merge(&stored)),
-            lead: Some(self.shown(&mut tx, caller, command.survivor).await?),
-        };
-        claimed.answer(&mut tx, &response).await?;
-        tx.commit().await?;
-        Ok(response)
+            lead: Some(self.shown(&mut *tx, caller, command.survivor).await?),
+        })
     }
 
     /// Returns a tenant's setup, which nobody changes until the transaction ends.
@@ -240,7 +261,7 @@ async fn prefer(
     Ok(merge::prefer(evidence(survivor), evidence(loser)))
 }
 
-fn parse(request: &MergeLeadsRequest) -> Result<Command<'_>, Error> {
+pub(super) fn parse(request: &MergeLeadsRequest) -> Result<Command<'_>, Error> {
     let survivor = lead_name("survivor", &request.survivor)?;
     let loser = lead_name("loser", &request.loser)?;
     if survivor == loser {

@@ -15,7 +15,8 @@ use crate::{
         assign::{LeadFacts, Snapshot},
         decision::{ChosenBy, QueueReason, Trigger},
         distribution::{Group, Turn, Turns},
-        ids::{CalendarId, MemberId, TeamId},
+        duplicates::Twin,
+        ids::{CalendarId, LeadId, MemberId, TeamId},
         routing::Policy,
     },
     error::Error,
@@ -81,6 +82,8 @@ pub(crate) struct PastDecision {
     pub(crate) open_leads: Vec<(MemberId, u32)>,
     /// Who owned the lead's account.
     pub(crate) account_owner: Option<MemberId>,
+    /// Open leads that it was suspected to be the same as, with who had them.
+    pub(crate) twins: Vec<Twin>,
 }
 
 impl PastLead {
@@ -182,6 +185,7 @@ impl PastDecision {
             owner: decision.chosen.parse().ok(),
             account_owner: account_owner(&decision),
             open_leads: open_leads(&decision),
+            twins: twins(&decision),
             turn_before: decision.last_turn.as_ref().map(|turn| Turn {
                 finish: turn.finish,
                 number: turn.number,
@@ -227,7 +231,20 @@ fn open_leads(decision: &RoutingDecision) -> Vec<(MemberId, u32)> {
     candidates.chain(full).collect()
 }
 
+fn twins(decision: &RoutingDecision) -> Vec<Twin> {
+    let twins = decision.suspected_duplicates.iter().filter_map(|twin| {
+        Some(Twin {
+            lead: twin.lead.parse::<LeadId>().ok()?.0,
+            owner: twin.owner.parse().ok(),
+        })
+    });
+    twins.collect()
+}
+
 fn account_owner(decision: &RoutingDecision) -> Option<MemberId> {
+    if let Ok(owner) = decision.account_owner.parse() {
+        return Some(owner);
+    }
     if decision.reason == ChosenBy::AccountOwner.as_str() {
         return decision.chosen.parse().ok();
     }
@@ -352,7 +369,13 @@ pub(crate) async fn before_last_decision(
     lead_facts::complete(tx, tenant, setup, start.0, vec![&mut facts]).await?;
     facts.trigger = last.trigger;
     facts.previous_owner = previous;
+    facts.twins.clone_from(&last.twins);
     let mut snapshot = standing.snapshot(setup);
+    let owned = last
+        .twins
+        .iter()
+        .filter_map(|twin| Some((twin.lead, twin.owner.clone()?)));
+    snapshot.lead_owners = owned.collect();
     snapshot.policy = past.versions.get(&last.policy_version).cloned();
     Ok((snapshot, facts, last.time))
 }
@@ -363,6 +386,8 @@ pub(crate) struct Standing {
     pub(crate) open_leads: HashMap<MemberId, u32>,
     pub(crate) turns: HashMap<Group, Turns>,
     pub(crate) account_owners: HashMap<String, MemberId>,
+    /// Of the leads that were looked back on.
+    pub(crate) lead_owners: HashMap<Uuid, MemberId>,
 }
 
 impl Standing {
@@ -380,6 +405,7 @@ impl Standing {
         for lead in leads {
             if let (Some(PastDecision { owner: Some(owner), .. }), _) = lead.owners_at(start) {
                 *standing.open_leads.entry(owner.clone()).or_default() += 1;
+                standing.lead_owners.insert(lead.id, owner.clone());
             }
             for (_, decision) in lead.since(start) {
                 since.insert(decision.moment(), decision);
@@ -422,6 +448,7 @@ impl Standing {
             open_leads: self.open_leads,
             turns: self.turns,
             account_owners: self.account_owners,
+            lead_owners: self.lead_owners,
             zone: setup.calendar(&CalendarId::default_of_tenant()).time_zone().clone(),
         }
     }

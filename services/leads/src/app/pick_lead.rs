@@ -227,6 +227,7 @@ fn obstacles(
         open_leads,
         turns: HashMap::new(),
         account_owners: HashMap::new(),
+        lead_owners: HashMap::new(),
         zone: setup.calendar(&CalendarId::default_of_tenant()).time_zone().clone(),
     };
     let facts = lead_facts::bare(lead, Trigger::Picked);

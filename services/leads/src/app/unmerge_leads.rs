@@ -27,6 +27,7 @@ use crate::{
     convert,
     domain::{
         decision::Trigger,
+        duplicates,
         ids::{FollowUpId, LeadId, MemberId, MergeId},
         lead::State,
         merge::{self, Images, Undone},
@@ -134,6 +135,15 @@ impl App {
             member.as_ref(),
             &command.request.reason,
             now,
+        )
+        .await?;
+        // Who undoes a merge says that they are two.
+        let pair = [undoing.survivor_id(), undoing.loser_id()];
+        self.settle_pair(
+            &mut tx,
+            caller,
+            pair,
+            (duplicates::State::Distinct, &command.request.reason),
         )
         .await?;
         let from = format!("{} from {}", undoing.loser_id(), undoing.survivor_id());

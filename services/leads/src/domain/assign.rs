@@ -7,12 +7,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::{Timestamp, tz::TimeZone};
+use uuid::Uuid;
 
 use super::decision::{
     Candidate, ChosenBy, Decision, Exclusion, ExclusionReason, Outcome, QueueReason, Skipped, Trace, Trigger, TurnTaken,
 };
 use super::directory::Directory;
 use super::distribution::{Group, Place, Turns};
+use super::duplicates::{MOST_TWINS, Twin};
 use super::ids::{MemberId, ResourceId};
 use super::lead_fields::Details;
 use super::leave::Leaves;
@@ -24,6 +26,10 @@ use super::routing::{Entry, Policy, Target, number, shortened};
 /// What routing wants to know of a lead.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeadFacts {
+    /// The lead.
+    pub lead: Uuid,
+    /// Open leads that it is suspected to be the same as, the most likely first.
+    pub twins: Vec<Twin>,
     /// Territory as typed.
     pub territory: String,
     /// Product as typed.
@@ -55,6 +61,8 @@ pub struct Snapshot {
     pub turns: HashMap<Group, Turns>,
     /// Owner of each account.
     pub account_owners: HashMap<String, MemberId>,
+    /// Owners of open leads that others are suspected to be the same as; may hold other leads, too.
+    pub lead_owners: HashMap<Uuid, MemberId>,
     /// Where conditions read days and hours.
     pub zone: TimeZone,
 }
@@ -66,6 +74,7 @@ impl Snapshot {
             return;
         };
         *self.open_leads.entry(owner.clone()).or_default() += 1;
+        self.lead_owners.insert(lead.lead, owner.clone());
         if let Some(TurnTaken { group, turn, .. }) = &decision.turn {
             self.turns.entry(group.clone()).or_default().record(owner, *turn);
         }
@@ -76,6 +85,15 @@ impl Snapshot {
 
     pub(super) fn open_leads_of(&self, member: &MemberId) -> u32 {
         self.open_leads.get(member).copied().unwrap_or(0)
+    }
+
+    /// Returns the open leads that a lead is suspected to be the same as, with who has them by now.
+    fn twins_of(&self, lead: &LeadFacts) -> Vec<Twin> {
+        let known = |twin: &Twin| Twin {
+            lead: twin.lead,
+            owner: self.lead_owners.get(&twin.lead).cloned(),
+        };
+        lead.twins.iter().take(MOST_TWINS).map(known).collect()
     }
 
     /// Tells why a member cannot take a lead; the lasting reasons before the passing ones. Of a lead that was recycled with a
@@ -115,6 +133,9 @@ impl Snapshot {
     }
 }
 
+/// Begins what is said of the owner of a suspected duplicate who cannot take its twin.
+const TWIN_OWNER: &str = "owner of a suspected duplicate";
+
 /// Decides about leads one after the other; the snapshot then holds what the decisions changed.
 pub fn route_batch(leads: &[LeadFacts], snapshot: &mut Snapshot, now: Timestamp) -> Vec<Decision> {
     let route_next = |lead| {
@@ -151,6 +172,8 @@ pub fn route(lead: &LeadFacts, snapshot: &Snapshot, now: Timestamp) -> Decision 
         skipped_count: 0,
         candidates: Vec::new(),
         exclusions: Vec::new(),
+        twins: snapshot.twins_of(lead),
+        account_owner: None,
     };
     let account_owner = snapshot
         .account_owners
@@ -165,6 +188,10 @@ pub fn route(lead: &LeadFacts, snapshot: &Snapshot, now: Timestamp) -> Decision 
         trace,
     };
 
+    if let Some(owner) = twin_owner(lead, snapshot, now, &mut trace) {
+        trace.account_owner = account_owner.map(|owner| owner.id.clone());
+        return decided(assigned(owner, ChosenBy::DuplicateOwner), None, trace);
+    }
     if let Some(owner) = account_owner {
         match snapshot.exclude(owner, &[], lead, now) {
             None => {
@@ -225,6 +252,25 @@ pub fn route(lead: &LeadFacts, snapshot: &Snapshot, now: Timestamp) -> Decision 
     decided(assigned(first, chosen_by), Some(turn), trace)
 }
 
+/// Returns who has a lead that this one is suspected to be the same as, noted as the candidate; none, noted as excluded, who
+/// cannot take leads at all. Their room does not matter: another lead of a customer they have is no other customer.
+fn twin_owner<'a>(lead: &LeadFacts, snapshot: &'a Snapshot, now: Timestamp, trace: &mut Trace) -> Option<&'a Member> {
+    let owner = trace.twins.iter().find_map(|twin| twin.owner.as_ref())?;
+    let owner = snapshot.directory.find_member(owner)?;
+    let is_full = |exclusion: &Exclusion| exclusion.reason == ExclusionReason::AtCapacity;
+    match snapshot.exclude(owner, &[], lead, now).filter(|it| !is_full(it)) {
+        None => {
+            trace.candidates.push(candidate(owner, 0.0, snapshot));
+            Some(owner)
+        }
+        Some(mut exclusion) => {
+            exclusion.detail = [TWIN_OWNER, &exclusion.detail].join(" ").trim_end().into();
+            trace.exclusions.push(exclusion);
+            None
+        }
+    }
+}
+
 /// Finds where the policy sends the lead, and notes which entry matched and which conditions did not hold.
 fn resolve<'a>(
     policy: &'a Policy,
@@ -273,13 +319,17 @@ fn line_up<'a>(
 ) -> Vec<(&'a Member, Place)> {
     let no_turns = Turns::default();
     let turns = snapshot.turns.get(target.group).unwrap_or(&no_turns);
-    let account_owner = trace.exclusions.first().map(|exclusion| exclusion.member.clone());
+    let noted: Vec<MemberId> = trace
+        .exclusions
+        .iter()
+        .map(|exclusion| exclusion.member.clone())
+        .collect();
     let mut line = Vec::new();
     for member in snapshot.directory.members_of(&target.group.team) {
         match snapshot.exclude(member, target.skills(), lead, now) {
             None => line.push((member, turns.place(&member.id, member.weight))),
-            // The account's owner is noted already.
-            Some(exclusion) if account_owner.as_ref() == Some(&exclusion.member) => {}
+            // The account's owner and that of a duplicate are noted already.
+            Some(exclusion) if noted.contains(&exclusion.member) => {}
             Some(exclusion) => trace.exclusions.push(exclusion),
         }
     }

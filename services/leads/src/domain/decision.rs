@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::distribution::{Group, Turn};
+use super::duplicates::Twin;
 use super::ids::{MemberId, ProductId, TeamId, TerritoryId};
 
 /// A decision about one lead, and what it changes.
@@ -45,6 +46,8 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChosenBy {
+    /// They have a lead that is suspected to be the same.
+    DuplicateOwner,
     /// They own the lead's account.
     AccountOwner,
     /// Nobody else could take it.
@@ -64,6 +67,7 @@ impl ChosenBy {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::DuplicateOwner => "duplicate_owner",
             Self::AccountOwner => "account_owner",
             Self::OnlyCandidate => "only_candidate",
             Self::NextTurn => "next_turn",
@@ -248,6 +252,10 @@ pub struct Trace {
     pub candidates: Vec<Candidate>,
     /// Who could not, and why.
     pub exclusions: Vec<Exclusion>,
+    /// Open leads that it was suspected to be the same as, with who had them.
+    pub twins: Vec<Twin>,
+    /// Who owned the lead's account, where the owner of a twin went before them.
+    pub account_owner: Option<MemberId>,
 }
 
 /// An entry whose condition did not hold; its texts are bounded.

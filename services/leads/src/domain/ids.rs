@@ -193,6 +193,8 @@ uuid!(/// An erasure of somebody's data, `erasures/{erasure}`.
     ErasureId, "erasures");
 uuid!(/// An import of leads, `imports/{import}`.
     ImportId, "imports");
+uuid!(/// Two leads that may be the same, `duplicates/{duplicate}`.
+    DuplicateId, "duplicates");
 uuid!(/// A merge of two leads, `merges/{merge}`.
     MergeId, "merges");
 uuid!(/// A leave, `leaves/{leave}`.

@@ -110,6 +110,7 @@ impl Asked {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum By {
+    Twin,
     Account,
     Entry(usize),
     Default,
@@ -261,6 +262,20 @@ impl<'a> World<'a> {
             let owner = self.snapshot.account_owners.get(&self.lead.account);
             owner.and_then(|owner| directory.find_member(owner))
         };
+        let mut twins = self.lead.twins.iter();
+        let twin_owner = twins.find_map(|twin| self.snapshot.lead_owners.get(&twin.lead));
+        if let Some(owner) = twin_owner.and_then(|owner| directory.find_member(owner)) {
+            let full = |(reason, _): &(ExclusionReason, String)| *reason == ExclusionReason::AtCapacity;
+            let exclusion = self.exclude(owner, &[], made).filter(|exclusion| !full(exclusion));
+            if owner.id == self.member.id {
+                answer.asked = Asked::of(exclusion.clone());
+            }
+            if exclusion.is_none() {
+                answer.by = By::Twin;
+                answer.owner = Some(owner.id.clone());
+                return answer;
+            }
+        }
         if let Some(owner) = account_owner {
             let exclusion = self.exclude(owner, &[], made);
             if owner.id == self.member.id {

@@ -121,6 +121,9 @@ pub(crate) async fn count(
          select 'disputes', count(*) from lead_disputes where tenant_id = $1
              and (lead_id = any ($3) and (reason <> '' or decision <> '') or concat_ws(' ', reason, decision) ~ $2)
          union all
+         select 'duplicates', count(*) from lead_duplicates where tenant_id = $1 and reason <> ''
+             and (earlier_id = any ($3) or later_id = any ($3) or reason ~ $2)
+         union all
          select 'accounts', count(*) from account_profiles where tenant_id = $1
              and concat_ws(' ', account, display_name, attributes::text, calculated::text) ~ $2",
     )
@@ -159,6 +162,8 @@ pub(crate) async fn export(
              'merges', (select coalesce(jsonb_agg(to_jsonb(m) - array['loser_timers', 'survivor_timers']
                      order by m.merge_id), '[]')
                  from lead_merges m where m.tenant_id = $1 and (m.survivor = any ($3) or m.loser = any ($3))),
+             'duplicates', (select coalesce(jsonb_agg(to_jsonb(d) order by d.duplicate_id), '[]')
+                 from lead_duplicates d where d.tenant_id = $1 and (d.earlier_id = any ($3) or d.later_id = any ($3))),
              'disputes', (select coalesce(jsonb_agg(to_jsonb(d) - 'evidence' order by d.dispute_id), '[]')
                  from lead_disputes d where d.tenant_id = $1 and d.lead_id = any ($3)),
              'accounts', (select coalesce(jsonb_agg(to_jsonb(a) order by a.account), '[]') from account_profiles a
@@ -286,6 +291,9 @@ const CHILDREN: &[&str] = &[
              else regexp_replace(images::text, $2, '***', 'g')::jsonb end
      where tenant_id = $1 and (survivor = any ($3) or loser = any ($3)
          or concat_ws(' ', reason, unmerge_reason, images::text) ~ $2)",
+    "update lead_duplicates set
+         reason = case when earlier_id = any ($3) or later_id = any ($3) then '' else regexp_replace(reason, $2, '***', 'g') end
+     where tenant_id = $1 and reason <> '' and (earlier_id = any ($3) or later_id = any ($3) or reason ~ $2)",
     "update lead_disputes set
          reason = case when lead_id = any ($3) then '' else regexp_replace(reason, $2, '***', 'g') end,
          decision = case when lead_id = any ($3) then '' else regexp_replace(decision, $2, '***', 'g') end

@@ -299,8 +299,9 @@ async fn contact_details_are_masked_for_those_who_only_look() {
             .lead
             .unwrap()
     };
-    assert_eq!(seen_by(Role::Sales).await.phone, "13800138000");
-    assert!(!seen_by(Role::Viewer).await.phone.contains("0013800"));
+    let phone = seen_by(Role::Sales).await.phone;
+    assert_eq!(phone.len(), 11);
+    assert!(!seen_by(Role::Viewer).await.phone.contains(&phone[3..10]));
     assert!(seen_by(Role::Viewer).await.phone.contains('*'));
     world.stop().await;
 }

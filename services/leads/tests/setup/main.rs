@@ -3,6 +3,7 @@
 
 mod calendars;
 mod directory;
+mod duplicates;
 mod effects;
 mod fields;
 mod form_versions;

@@ -256,6 +256,7 @@ async fn nothing_of_an_erased_person_is_left_anywhere() {
         "answers",
         "decisions",
         "disputes",
+        "duplicates",
         "facts",
         "follow_ups",
         "history",

@@ -33,6 +33,8 @@ pub enum Kind {
     Ladder,
     /// The tenant's one pool policy.
     PoolPolicy,
+    /// How the tenant's leads are compared.
+    DuplicatePolicy,
     /// Form of a website.
     Form,
     /// Other system that posts signed bodies.
@@ -92,7 +94,7 @@ const PLAIN: Facts = Facts {
     output_only: &[],
 };
 
-const FACTS: [Facts; 18] = [
+const FACTS: [Facts; 19] = [
     Facts {
         kind: Kind::Calendar,
         name: "Calendar",
@@ -237,6 +239,16 @@ const FACTS: [Facts; 18] = [
         service: "reflex.leads.v1.PoolService",
         put: "PutPoolPolicy",
         read: Some("GetPoolPolicy"),
+        output_only: &["update_time"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::DuplicatePolicy,
+        name: "DuplicatePolicy",
+        message: "reflex.leads.v1.DuplicatePolicy",
+        service: "reflex.leads.v1.DuplicateService",
+        put: "PutDuplicatePolicy",
+        read: Some("GetDuplicatePolicy"),
         output_only: &["update_time"],
         ..PLAIN
     },

@@ -1,6 +1,7 @@
 //! `reflexctl leads`.
 
 mod capture;
+mod check;
 mod duplicates;
 mod explain;
 mod file;
@@ -19,7 +20,7 @@ use reflex_proto::leads::v1::lead_service_client::LeadServiceClient;
 use reflex_proto::leads::v1::routing_service_client::RoutingServiceClient;
 use reflex_proto::leads::v1::{ExplainAssignmentRequest, GetLeadRequest, ListLeadsRequest, lead};
 
-use super::{answer, lead_name, named};
+use super::{answer, duplicates as pairs, lead_name, named};
 use crate::bundle::Owner;
 use crate::cli::{ConnectionArgs, Language, PageArgs};
 use crate::output::Output;
@@ -39,6 +40,7 @@ enum LeadsCommand {
     Import(Box<import::Import>),
     Imports(imports::Imports),
     Duplicates(Box<duplicates::Duplicates>),
+    Check(Box<check::Check>),
     /// Lists leads, newest first or by a calculated field.
     #[command(
         after_help = "Examples:\n  reflexctl leads list --state queued --team ortho-1\n  reflexctl leads list --order-by '权重 desc'"
@@ -158,6 +160,7 @@ impl Leads {
             LeadsCommand::Import(import) => import.run(&self.connection, output).await,
             LeadsCommand::Imports(imports) => imports.run(&self.connection, output).await,
             LeadsCommand::Duplicates(duplicates) => duplicates.run(output),
+            LeadsCommand::Check(check) => check.run(&self.connection, output).await,
             LeadsCommand::List(list) => self.list(list, output).await,
             LeadsCommand::Watch(watch) => watch.run(&self.connection, output).await,
             LeadsCommand::Show { lead } => self.show(lead, output).await,
@@ -208,7 +211,16 @@ impl Leads {
                 "" => String::new(),
                 merged => format!("{merged} was merged into this lead\n"),
             };
-            merged + &lead.unwrap_or_default()
+            let duplicates = response.duplicates.iter().map(|pair| {
+                let (earlier, later) = (pair.earlier.as_ref(), pair.later.as_ref());
+                let sides = [earlier, later].map(pairs::side).join(" | ");
+                format!(
+                    "suspected duplicate {} {}: {sides}\n",
+                    pairs::score(pair.score),
+                    pair.name
+                )
+            });
+            merged + &lead.unwrap_or_default() + &duplicates.collect::<String>()
         })?;
         Ok(())
     }

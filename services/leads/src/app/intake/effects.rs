@@ -44,13 +44,13 @@ use crate::{
 pub(super) struct Effects<'a> {
     tenant: &'a TenantId,
     setup: &'a Setup,
-    ids: &'a SharedIds,
+    pub(super) ids: &'a SharedIds,
     /// The instant of all decisions of the batch.
     pub(super) now: Timestamp,
     pub(super) changes: Changes,
     timers: Vec<Timer>,
     tags: Vec<NewTag>,
-    facts: Vec<NewEvent>,
+    pub(super) facts: Vec<NewEvent>,
 }
 
 /// By when a lead must be claimed and called.
@@ -330,6 +330,10 @@ fn on_record(decision: &Decision) -> RoutingDecision {
         missing_en: skipped.missing.en.clone(),
     });
     let matched_number = trace.matched_number.unwrap_or_default();
+    let twins = trace.twins.iter().map(|twin| routing_decision::SuspectedDuplicate {
+        lead: LeadId(twin.lead).to_string(),
+        owner: twin.owner.as_ref().map(ToString::to_string).unwrap_or_default(),
+    });
     let last_turn = decision.turn.as_ref().map(|taken| match taken.before {
         Some(turn) => routing_decision::LastTurn {
             finish: turn.finish,
@@ -354,5 +358,11 @@ fn on_record(decision: &Decision) -> RoutingDecision {
         skipped_entries: skipped.collect(),
         skipped_count: i32::try_from(trace.skipped_count).unwrap_or(i32::MAX),
         last_turn,
+        suspected_duplicates: twins.collect(),
+        account_owner: trace
+            .account_owner
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     }
 }

@@ -2,11 +2,12 @@
 //! no database.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::script::{Event, What};
 use crate::{
@@ -130,6 +131,8 @@ pub(super) struct Replay<'a> {
     snapshot: Snapshot,
     /// Leads that wait though they had an owner.
     displaced: BTreeSet<usize>,
+    /// The leads that are replayed.
+    known: HashSet<Uuid>,
     pub(super) fates: Vec<Fate>,
     pub(super) loads: HashMap<MemberId, Load>,
 }
@@ -155,6 +158,7 @@ impl<'a> Replay<'a> {
             loads: Load::of(&standing),
             snapshot: standing.snapshot(setup),
             displaced: BTreeSet::new(),
+            known: leads.iter().map(|lead| lead.id).collect(),
             fates: leads.iter().map(|lead| Fate::at(start, lead)).collect(),
         }
     }
@@ -205,6 +209,7 @@ impl<'a> Replay<'a> {
                     return;
                 }
                 self.take(lead, false, event.time);
+                self.suspect(lead, decision);
                 if decision.is_of_pool() {
                     self.keep(lead, decision, event.time);
                     return;
@@ -224,6 +229,7 @@ impl<'a> Replay<'a> {
     fn take(&mut self, lead: usize, closing: bool, now: Timestamp) -> Option<TeamId> {
         let fate = &mut self.fates[lead];
         let owner = fate.owner.take()?;
+        self.snapshot.lead_owners.remove(&self.leads[lead].id);
         if let Some(open) = self.snapshot.open_leads.get_mut(&owner) {
             *open = open.saturating_sub(1);
         }
@@ -259,6 +265,17 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// Takes the lead for the same as those that it was suspected to be the same as; who has these goes by the rehearsal, as far
+    /// as they are part of it.
+    fn suspect(&mut self, lead: usize, decision: &PastDecision) {
+        self.fates[lead].facts.twins.clone_from(&decision.twins);
+        for twin in &decision.twins {
+            if let Some(owner) = twin.owner.as_ref().filter(|_| !self.known.contains(&twin.lead)) {
+                self.snapshot.lead_owners.insert(twin.lead, owner.clone());
+            }
+        }
+    }
+
     /// Follows a decision of the pool, which stays whatever the policy says: somebody picks the lead, or it waits for that.
     fn keep(&mut self, lead: usize, decision: &PastDecision, now: Timestamp) {
         let fate = &mut self.fates[lead];
@@ -267,6 +284,7 @@ impl<'a> Replay<'a> {
         fate.reason = match &decision.owner {
             Some(owner) => {
                 *self.snapshot.open_leads.entry(owner.clone()).or_default() += 1;
+                self.snapshot.lead_owners.insert(self.leads[lead].id, owner.clone());
                 self.loads.entry(owner.clone()).or_default().give();
                 fate.ownership += 1;
                 fate.assign_time = now;

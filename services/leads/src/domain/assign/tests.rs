@@ -114,6 +114,7 @@ fn snapshot(members: Vec<Member>) -> Snapshot {
         open_leads: HashMap::new(),
         turns: HashMap::new(),
         account_owners: HashMap::new(),
+        lead_owners: HashMap::new(),
         zone: TimeZone::UTC,
     }
 }
@@ -126,6 +127,8 @@ fn lead(territory: &str, product: &str) -> LeadFacts {
         trigger: Trigger::Captured,
         previous_owner: None,
         cooldowns: Cooldowns::default(),
+        lead: uuid::Uuid::nil(),
+        twins: Vec::new(),
         details: Details::default(),
     }
 }

@@ -97,6 +97,8 @@ fn lead(customer: Option<Account>) -> LeadFacts {
         trigger: Trigger::Captured,
         previous_owner: None,
         cooldowns: Cooldowns::default(),
+        lead: uuid::Uuid::nil(),
+        twins: Vec::new(),
         details: Details {
             source: "展会".into(),
             budget_max_fen: 60_000_000,

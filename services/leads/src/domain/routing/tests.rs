@@ -103,6 +103,8 @@ fn lead() -> LeadFacts {
         trigger: Trigger::Captured,
         previous_owner: None,
         cooldowns: Cooldowns::default(),
+        lead: uuid::Uuid::nil(),
+        twins: Vec::new(),
         details: Details {
             source: "展会".into(),
             company: "上海某某医院".into(),

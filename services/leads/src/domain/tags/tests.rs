@@ -32,6 +32,8 @@ fn lead(source: &str, tags: &[(&str, Option<Timestamp>)]) -> LeadFacts {
         trigger: Trigger::Captured,
         previous_owner: None,
         cooldowns: Cooldowns::default(),
+        lead: uuid::Uuid::nil(),
+        twins: Vec::new(),
         details: Details {
             source: source.into(),
             tags: tags.iter().map(held).collect(),

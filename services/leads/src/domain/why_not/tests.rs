@@ -127,6 +127,7 @@ impl Case {
                 .collect(),
             turns,
             account_owners: account.into_iter().collect(),
+            lead_owners: HashMap::new(),
             zone: TimeZone::UTC,
         }
     }
@@ -308,6 +309,8 @@ fn cases() -> impl Strategy<Value = Case> {
             trigger: Trigger::Captured,
             previous_owner: previous.map(|who| id(MEMBERS[who])),
             cooldowns: Cooldowns::default(),
+            lead: uuid::Uuid::nil(),
+            twins: Vec::new(),
             details: Details {
                 attributes: (0..4)
                     .filter(|bit| meets >> bit & 1 == 1)
@@ -406,6 +409,8 @@ fn a_manager_is_told_in_both_languages() {
             trigger: Trigger::Captured,
             previous_owner: None,
             cooldowns: Cooldowns::default(),
+            lead: uuid::Uuid::nil(),
+            twins: Vec::new(),
             details: Details::default(),
         },
         account_owner: None,

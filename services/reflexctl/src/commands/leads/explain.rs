@@ -28,6 +28,11 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("tags_changed", "标签变更", "its tags changed"),
     // Rules that choose.
     ("account_owner", "老客户由原负责人跟进", "they own the account"),
+    (
+        "duplicate_owner",
+        "疑似重复的线索已由其跟进",
+        "they have a lead that is suspected to be the same",
+    ),
     ("only_candidate", "只有一人可接", "nobody else could take it"),
     ("next_turn", "按权重轮到", "by weight it is their turn"),
     (
