@@ -4,6 +4,8 @@ pub(crate) mod activate_routing_policy;
 pub(crate) mod capture_lead;
 pub(crate) mod capture_webhook;
 pub(crate) mod change_setup;
+pub(crate) mod channel_costs;
+pub(crate) mod channel_report;
 pub(crate) mod check_routing_policy;
 pub(crate) mod claim_lead;
 pub(crate) mod close_lead;

@@ -1,6 +1,7 @@
 //! Between protobuf messages, domain types and the words tables use.
 
 pub(crate) mod account;
+pub(crate) mod channel;
 pub(crate) mod directory;
 pub(crate) mod fields;
 pub(crate) mod form;

@@ -8,18 +8,22 @@
 //! ([`claim`], [`due`] by a [`ladder`], [`escalation`], [`follow_up`]). Beside it forms ([`form`], [`form_schema`],
 //! [`submission`]), signed bodies ([`webhook`]) and files ([`lead_file`], [`member_file`]); when leads go back to the [`pool`]
 //! and which [`tags`] they get, at the capture and for the [`lead_fact`]s that come later.
+//! What channels cost ([`channel_cost`]) and bring ([`first_order`]) is a [`channel_report`].
 //! What formulas make of leads and their [`account`]s is [`calculated`], over the [`lead_fields`] that conditions read, too.
 
 pub mod account;
 pub mod assign;
 pub mod calculated;
 pub mod catalogue;
+pub mod channel_cost;
+pub mod channel_report;
 pub mod claim;
 pub mod decision;
 pub mod directory;
 pub mod distribution;
 pub mod due;
 pub mod escalation;
+pub mod first_order;
 pub mod follow_up;
 pub mod form;
 pub mod form_schema;
@@ -35,6 +39,7 @@ pub mod member;
 pub mod member_change;
 pub mod member_file;
 pub mod merge;
+pub mod month;
 pub mod names;
 pub mod new_lead;
 pub mod ownership;

@@ -2,6 +2,7 @@
 
 mod account;
 mod calendar;
+mod channel;
 mod claim;
 mod directory;
 mod field;
@@ -21,13 +22,14 @@ use std::sync::Arc;
 
 use reflex_proto::leads::v1::{
     account_service_server::AccountServiceServer, calendar_service_server::CalendarServiceServer,
-    claim_service_server::ClaimServiceServer, directory_service_server::DirectoryServiceServer,
-    field_service_server::FieldServiceServer, follow_up_service_server::FollowUpServiceServer,
-    form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
-    lead_service_server::LeadServiceServer, merge_service_server::MergeServiceServer,
-    ownership_service_server::OwnershipServiceServer, pool_service_server::PoolServiceServer,
-    privacy_service_server::PrivacyServiceServer, routing_service_server::RoutingServiceServer,
-    tag_service_server::TagServiceServer, webhook_service_server::WebhookServiceServer,
+    channel_service_server::ChannelServiceServer, claim_service_server::ClaimServiceServer,
+    directory_service_server::DirectoryServiceServer, field_service_server::FieldServiceServer,
+    follow_up_service_server::FollowUpServiceServer, form_service_server::FormServiceServer,
+    import_service_server::ImportServiceServer, lead_service_server::LeadServiceServer,
+    merge_service_server::MergeServiceServer, ownership_service_server::OwnershipServiceServer,
+    pool_service_server::PoolServiceServer, privacy_service_server::PrivacyServiceServer,
+    routing_service_server::RoutingServiceServer, tag_service_server::TagServiceServer,
+    webhook_service_server::WebhookServiceServer,
 };
 use tonic::service::Routes;
 
@@ -37,6 +39,7 @@ use crate::app::App;
 pub(crate) const SERVICES: &[&str] = &[
     "reflex.leads.v1.AccountService",
     "reflex.leads.v1.CalendarService",
+    "reflex.leads.v1.ChannelService",
     "reflex.leads.v1.ClaimService",
     "reflex.leads.v1.DirectoryService",
     "reflex.leads.v1.FieldService",
@@ -79,6 +82,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(OwnershipServiceServer::new(rpc()))
         .add_service(PrivacyServiceServer::new(rpc()))
         .add_service(PoolServiceServer::new(rpc()))
+        .add_service(ChannelServiceServer::new(rpc()))
         .add_service(TagServiceServer::new(rpc()))
         .add_service(WebhookServiceServer::new(rpc()));
     routes.routes()

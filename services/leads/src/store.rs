@@ -8,6 +8,7 @@ pub(crate) mod calendars;
 pub(crate) mod capture;
 pub(crate) mod catalogues;
 pub(crate) mod changes;
+pub(crate) mod channels;
 pub(crate) mod decisions;
 pub(crate) mod erasures;
 pub(crate) mod escalations;

@@ -183,6 +183,8 @@ slug!(/// A rule that gives tags, `tagRules/{tag_rule}`.
     TagRuleId, "tagRules", Alphabet::Readable);
 slug!(/// A step of a sale, `progressTags/{progress_tag}`.
     ProgressTagId, "progressTags", Alphabet::Readable);
+slug!(/// Something paid for a channel, `channelCosts/{channel_cost}`.
+    ChannelCostId, "channelCosts", Alphabet::Readable);
 uuid!(/// A lead, `leads/{lead}`.
     LeadId, "leads");
 uuid!(/// A follow-up, `followUps/{follow_up}`.

@@ -117,6 +117,11 @@ pub(crate) async fn count(
          select 'disputes', count(*) from lead_disputes where tenant_id = $1
              and (lead_id = any ($3) and (reason <> '' or decision <> '') or concat_ws(' ', reason, decision) ~ $2)
          union all
+         select 'first_orders', count(*) from first_orders where tenant_id = $1
+             and (lead_id = any ($3) and order_id <> '' or order_id ~ $2)
+         union all
+         select 'channel_costs', count(*) from channel_costs where tenant_id = $1 and concat_ws(' ', source, title) ~ $2
+         union all
          select 'accounts', count(*) from account_profiles where tenant_id = $1
              and concat_ws(' ', account, display_name, attributes::text, calculated::text) ~ $2",
     )
@@ -155,6 +160,8 @@ pub(crate) async fn export(
                  from lead_merges m where m.tenant_id = $1 and (m.survivor = any ($3) or m.loser = any ($3))),
              'disputes', (select coalesce(jsonb_agg(to_jsonb(d) - 'evidence' order by d.dispute_id), '[]')
                  from lead_disputes d where d.tenant_id = $1 and d.lead_id = any ($3)),
+             'first_orders', (select coalesce(jsonb_agg(to_jsonb(o) order by o.lead_id), '[]')
+                 from first_orders o where o.tenant_id = $1 and o.lead_id = any ($3)),
              'accounts', (select coalesce(jsonb_agg(to_jsonb(a) order by a.account), '[]') from account_profiles a
                  where a.tenant_id = $1
                      and concat_ws(' ', a.account, a.display_name, a.attributes::text, a.calculated::text) ~ $2),
@@ -275,6 +282,10 @@ const CHILDREN: &[&str] = &[
          reason = case when lead_id = any ($3) then '' else regexp_replace(reason, $2, '***', 'g') end,
          decision = case when lead_id = any ($3) then '' else regexp_replace(decision, $2, '***', 'g') end
      where tenant_id = $1 and (lead_id = any ($3) or concat_ws(' ', reason, decision) ~ $2)",
+    "update first_orders set order_id = case when lead_id = any ($3) then '' else regexp_replace(order_id, $2, '***', 'g') end
+     where tenant_id = $1 and (lead_id = any ($3) or order_id ~ $2)",
+    "update channel_costs set source = regexp_replace(source, $2, '***', 'g'), title = regexp_replace(title, $2, '***', 'g')
+     where tenant_id = $1 and cardinality($3::uuid[]) >= 0 and concat_ws(' ', source, title) ~ $2",
     "update account_profiles set display_name = regexp_replace(display_name, $2, '***', 'g'),
          attributes = regexp_replace(attributes::text, $2, '***', 'g')::jsonb,
          calculated = regexp_replace(calculated::text, $2, '***', 'g')::jsonb

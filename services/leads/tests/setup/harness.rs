@@ -8,13 +8,14 @@ use reflex_proto::{
     leads::v1::{
         CaptureLeadRequest, GetLeadRequest, Lead, Member, NewLead, PutMemberRequest, PutRoutingPolicyRequest,
         PutTeamRequest, RoutingPolicy, Team, account_service_client::AccountServiceClient,
-        calendar_service_client::CalendarServiceClient, claim_service_client::ClaimServiceClient,
-        directory_service_client::DirectoryServiceClient, field_service_client::FieldServiceClient,
-        follow_up_service_client::FollowUpServiceClient, form_service_client::FormServiceClient,
-        import_service_client::ImportServiceClient, lead_service_client::LeadServiceClient, member,
-        merge_service_client::MergeServiceClient, ownership_service_client::OwnershipServiceClient,
-        privacy_service_client::PrivacyServiceClient, routing_service_client::RoutingServiceClient,
-        tag_service_client::TagServiceClient, webhook_service_client::WebhookServiceClient,
+        calendar_service_client::CalendarServiceClient, channel_service_client::ChannelServiceClient,
+        claim_service_client::ClaimServiceClient, directory_service_client::DirectoryServiceClient,
+        field_service_client::FieldServiceClient, follow_up_service_client::FollowUpServiceClient,
+        form_service_client::FormServiceClient, import_service_client::ImportServiceClient,
+        lead_service_client::LeadServiceClient, member, merge_service_client::MergeServiceClient,
+        ownership_service_client::OwnershipServiceClient, privacy_service_client::PrivacyServiceClient,
+        routing_service_client::RoutingServiceClient, tag_service_client::TagServiceClient,
+        webhook_service_client::WebhookServiceClient,
     },
     platform::v1::Reason,
 };
@@ -69,6 +70,7 @@ pub(crate) struct Caller {
     pub(crate) ownership: OwnershipServiceClient<Connection>,
     pub(crate) privacy: PrivacyServiceClient<Connection>,
     pub(crate) claims: ClaimServiceClient<Connection>,
+    pub(crate) channels: ChannelServiceClient<Connection>,
 }
 
 impl Leads {
@@ -148,6 +150,7 @@ impl Leads {
             ownership: OwnershipServiceClient::new(connection.clone()),
             privacy: PrivacyServiceClient::new(connection.clone()),
             claims: ClaimServiceClient::new(connection.clone()),
+            channels: ChannelServiceClient::new(connection.clone()),
             leads: LeadServiceClient::new(connection.clone()),
             imports: ImportServiceClient::new(connection),
         }

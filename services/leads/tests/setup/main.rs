@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod calendars;
+mod channels;
 mod directory;
 mod effects;
 mod fields;
