@@ -66,6 +66,14 @@ rules:
     then: THEN_WAIT
     cooldown: 604800s
 ---
+kind: ChannelCost
+name: channelCosts/spring-fair
+source: 展会
+title: 展位摊销
+amount_fen: 3600000
+first_month: 2026-03
+month_count: 12
+---
 kind: Template
 key: claim_expired
 locale: en

@@ -22,6 +22,7 @@ pub(crate) const FOLLOW_UP_RECORDED: &str = "reflex.leads.v1.FollowUpRecorded";
 pub(crate) const LEAD_MERGED: &str = "reflex.leads.v1.LeadMerged";
 pub(crate) const LEAD_UNMERGED: &str = "reflex.leads.v1.LeadUnmerged";
 pub(crate) const SUBJECT_ERASED: &str = "reflex.leads.v1.SubjectErased";
+pub(crate) const CUSTOMER_CHANGED: &str = "reflex.leads.v1.CustomerChanged";
 pub(crate) const MEMBER_CHANGED: &str = "reflex.leads.v1.MemberChanged";
 
 /// Makes facts of one tenant at one time.

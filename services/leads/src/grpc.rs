@@ -4,11 +4,13 @@ mod account;
 mod calendar;
 mod channel;
 mod claim;
+mod customer;
 mod directory;
 mod field;
 mod follow_up;
 mod form;
 mod import;
+mod industry;
 mod lead;
 mod merge;
 mod ownership;
@@ -23,9 +25,10 @@ use std::sync::Arc;
 use reflex_proto::leads::v1::{
     account_service_server::AccountServiceServer, calendar_service_server::CalendarServiceServer,
     channel_service_server::ChannelServiceServer, claim_service_server::ClaimServiceServer,
-    directory_service_server::DirectoryServiceServer, field_service_server::FieldServiceServer,
-    follow_up_service_server::FollowUpServiceServer, form_service_server::FormServiceServer,
-    import_service_server::ImportServiceServer, lead_service_server::LeadServiceServer,
+    customer_service_server::CustomerServiceServer, directory_service_server::DirectoryServiceServer,
+    field_service_server::FieldServiceServer, follow_up_service_server::FollowUpServiceServer,
+    form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
+    industry_service_server::IndustryServiceServer, lead_service_server::LeadServiceServer,
     merge_service_server::MergeServiceServer, ownership_service_server::OwnershipServiceServer,
     pool_service_server::PoolServiceServer, privacy_service_server::PrivacyServiceServer,
     routing_service_server::RoutingServiceServer, tag_service_server::TagServiceServer,
@@ -41,11 +44,13 @@ pub(crate) const SERVICES: &[&str] = &[
     "reflex.leads.v1.CalendarService",
     "reflex.leads.v1.ChannelService",
     "reflex.leads.v1.ClaimService",
+    "reflex.leads.v1.CustomerService",
     "reflex.leads.v1.DirectoryService",
     "reflex.leads.v1.FieldService",
     "reflex.leads.v1.FollowUpService",
     "reflex.leads.v1.FormService",
     "reflex.leads.v1.ImportService",
+    "reflex.leads.v1.IndustryService",
     "reflex.leads.v1.LeadService",
     "reflex.leads.v1.MergeService",
     "reflex.leads.v1.OwnershipService",
@@ -83,6 +88,8 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(PrivacyServiceServer::new(rpc()))
         .add_service(PoolServiceServer::new(rpc()))
         .add_service(ChannelServiceServer::new(rpc()))
+        .add_service(CustomerServiceServer::new(rpc()))
+        .add_service(IndustryServiceServer::new(rpc()))
         .add_service(TagServiceServer::new(rpc()))
         .add_service(WebhookServiceServer::new(rpc()));
     routes.routes()

@@ -122,6 +122,12 @@ pub(crate) async fn count(
          union all
          select 'channel_costs', count(*) from channel_costs where tenant_id = $1 and concat_ws(' ', source, title) ~ $2
          union all
+         select 'contacts', count(*) from contacts where tenant_id = $1
+             and concat_ws(' ', display_name, title, array_to_string(phones || emails, ' ')) ~ $2
+         union all
+         select 'relations', count(*) from account_relations where tenant_id = $1
+             and (role ~ $2 or kind = 'purchase_cycle' and object ~ $2)
+         union all
          select 'accounts', count(*) from account_profiles where tenant_id = $1
              and concat_ws(' ', account, display_name, attributes::text, calculated::text) ~ $2",
     )
@@ -162,6 +168,9 @@ pub(crate) async fn export(
                  from lead_disputes d where d.tenant_id = $1 and d.lead_id = any ($3)),
              'first_orders', (select coalesce(jsonb_agg(to_jsonb(o) order by o.lead_id), '[]')
                  from first_orders o where o.tenant_id = $1 and o.lead_id = any ($3)),
+             'contacts', (select coalesce(jsonb_agg(to_jsonb(c) order by c.contact_id), '[]')
+                 from contacts c where c.tenant_id = $1
+                     and concat_ws(' ', c.display_name, c.title, array_to_string(c.phones || c.emails, ' ')) ~ $2),
              'accounts', (select coalesce(jsonb_agg(to_jsonb(a) order by a.account), '[]') from account_profiles a
                  where a.tenant_id = $1
                      and concat_ws(' ', a.account, a.display_name, a.attributes::text, a.calculated::text) ~ $2),
@@ -286,6 +295,13 @@ const CHILDREN: &[&str] = &[
      where tenant_id = $1 and (lead_id = any ($3) or order_id ~ $2)",
     "update channel_costs set source = regexp_replace(source, $2, '***', 'g'), title = regexp_replace(title, $2, '***', 'g')
      where tenant_id = $1 and cardinality($3::uuid[]) >= 0 and concat_ws(' ', source, title) ~ $2",
+    "update contacts set display_name = '', title = '', phones = '{}', emails = '{}'
+     where tenant_id = $1 and cardinality($3::uuid[]) >= 0
+         and concat_ws(' ', display_name, title, array_to_string(phones || emails, ' ')) ~ $2",
+    // Whole, with an id that keeps two of them apart: what is masked alike would exclude each other.
+    "update account_relations set role = case when role ~ $2 then 'erased ' || relation_id else role end,
+         object = case when kind = 'purchase_cycle' and object ~ $2 then 'erased ' || relation_id else object end
+     where tenant_id = $1 and cardinality($3::uuid[]) >= 0 and (role ~ $2 or kind = 'purchase_cycle' and object ~ $2)",
     "update account_profiles set display_name = regexp_replace(display_name, $2, '***', 'g'),
          attributes = regexp_replace(attributes::text, $2, '***', 'g')::jsonb,
          calculated = regexp_replace(calculated::text, $2, '***', 'g')::jsonb

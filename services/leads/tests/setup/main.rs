@@ -3,6 +3,7 @@
 
 mod calendars;
 mod channels;
+mod customers;
 mod directory;
 mod effects;
 mod fields;
@@ -10,6 +11,7 @@ mod form_versions;
 mod forms;
 mod harness;
 mod import;
+mod industries;
 mod lead_import;
 mod leaves;
 mod merging;

@@ -33,6 +33,8 @@ pub enum Kind {
     Ladder,
     /// The tenant's one pool policy.
     PoolPolicy,
+    /// Something paid for a channel that leads come by.
+    ChannelCost,
     /// Form of a website.
     Form,
     /// Other system that posts signed bodies.
@@ -92,7 +94,7 @@ const PLAIN: Facts = Facts {
     output_only: &[],
 };
 
-const FACTS: [Facts; 18] = [
+const FACTS: [Facts; 19] = [
     Facts {
         kind: Kind::Calendar,
         name: "Calendar",
@@ -237,6 +239,18 @@ const FACTS: [Facts; 18] = [
         service: "reflex.leads.v1.PoolService",
         put: "PutPoolPolicy",
         read: Some("GetPoolPolicy"),
+        output_only: &["update_time"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::ChannelCost,
+        name: "ChannelCost",
+        message: "reflex.leads.v1.ChannelCost",
+        service: "reflex.leads.v1.ChannelService",
+        put: "PutChannelCost",
+        read: Some("ListChannelCosts"),
+        collection: Some("channelCosts"),
+        filled_in: &["month_count"],
         output_only: &["update_time"],
         ..PLAIN
     },
