@@ -167,6 +167,23 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         MISSING,
     ),
     (
+        "leads.v1.DecisionMapService/PutDecisionMapPolicy",
+        r#"{"policy": {"enabled": true, "roles": ["x"]}}"#,
+        Own,
+    ),
+    ("leads.v1.DecisionMapService/GetDecisionMapPolicy", "{}", MISSING),
+    (
+        "leads.v1.DecisionMapService/PutDecisionRole",
+        r#"{"lead": "<called_lead>", "role": {"role": "老板", "person": "x", "member": "<member>"}}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.DecisionMapService/GetDecisionMap",
+        r#"{"lead": "<called_lead>"}"#,
+        MISSING,
+    ),
+    ("leads.v1.DecisionMapService/ListOverdueDecisionMaps", "{}", Nothing),
+    (
         "leads.v1.DirectoryService/PutMember",
         r#"{"member": {"name": "members/me", "displayName": "x", "team": "<team>", "role": "ROLE_SALES", "active": true}}"#,
         UNKNOWN,

@@ -72,6 +72,7 @@ impl Furnished {
         furnishing.directory().await;
         furnishing.fields().await;
         furnishing.tags().await;
+        furnishing.decision_maps().await;
         furnishing.customers().await;
         furnishing.routing().await;
         furnishing.pool().await;
@@ -88,6 +89,15 @@ impl Furnished {
         })
         .await;
         furnishing.calls().await;
+        clock.advance(SignedDuration::from_mins(2));
+        suite.timers.wake();
+        eventually("the map of who decides is overdue", async || {
+            let maps = furnishing
+                .ask("leads.v1.DecisionMapService/ListOverdueDecisionMaps", json!({}))
+                .await;
+            maps["maps"].is_array()
+        })
+        .await;
         furnishing.pairs().await;
         furnishing.dead_letter(clock).await;
         furnishing.tokens().await;
@@ -257,6 +267,15 @@ impl Furnishing<'_> {
         }
     }
 
+    async fn decision_maps(&mut self) {
+        let policy = json!({"enabled": true, "within": "60s", "roles": [MARK, "老板"]});
+        self.ask(
+            "leads.v1.DecisionMapService/PutDecisionMapPolicy",
+            json!({"policy": policy}),
+        )
+        .await;
+    }
+
     async fn routing(&mut self) {
         let ladder = json!({"name": "ladders/steep-9", "contactWithin": "60s", "wallClock": true, "steps": [
             {"after": "0s", "audience": "AUDIENCE_SUPERVISOR", "channels": ["inbox", "dingtalk"]},
@@ -366,6 +385,12 @@ impl Furnishing<'_> {
             "occurTime": "2026-01-01T00:00:00Z"});
         let seen = json!({"lead": called, "facts": [fact]});
         self.ask("leads.v1.TagService/RecordLeadFacts", seen).await;
+        let role = json!({"role": MARK, "person": MARK, "minutes": MARK, "member": MEMBER});
+        self.ask(
+            "leads.v1.DecisionMapService/PutDecisionRole",
+            json!({"lead": called, "role": role}),
+        )
+        .await;
         let order = json!({"lead": called, "order": MARK, "orderTime": "2026-03-02T01:31:00Z", "amountFen": "9"});
         self.ask("leads.v1.ChannelService/RecordFirstOrder", json!({"firstOrder": order}))
             .await;

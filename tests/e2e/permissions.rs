@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 116),
-    (Role::Manager, 111),
-    (Role::Sales, 61),
+    (Role::Admin, 121),
+    (Role::Manager, 116),
+    (Role::Sales, 65),
     (Role::Integration, 8),
-    (Role::Viewer, 48),
-    (Role::Service, 55),
+    (Role::Viewer, 51),
+    (Role::Service, 58),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

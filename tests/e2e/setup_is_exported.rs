@@ -66,6 +66,10 @@ rules:
     then: THEN_WAIT
     cooldown: 604800s
 ---
+kind: DecisionMapPolicy
+enabled: true
+roles: [采购经理, 老板]
+---
 kind: ChannelCost
 name: channelCosts/spring-fair
 source: 展会

@@ -18,6 +18,7 @@ const GRANTS: &[(&str, &[Role])] = &[
     ("calendars.write", &[Admin, Manager]),
     ("channels.read", &[Admin, Manager, Service]),
     ("channels.write", &[Admin]),
+    ("decision_maps.write", &[Admin, Manager]),
     ("directory.read", &[Admin, Manager, Sales, Viewer, Service]),
     ("directory.write", &[Admin, Manager]),
     ("fields.read", &[Admin, Manager, Sales, Viewer, Service]),

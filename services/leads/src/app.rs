@@ -12,6 +12,7 @@ pub(crate) mod close_lead;
 pub(crate) mod customer_relations;
 pub(crate) mod customers;
 pub(crate) mod decide_dispute;
+pub(crate) mod decision_maps;
 pub(crate) mod erase_subject;
 pub(crate) mod explain_assignment;
 pub(crate) mod explain_why_not;

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod channel;
 pub(crate) mod customer;
+pub(crate) mod decision_map;
 pub(crate) mod directory;
 pub(crate) mod fields;
 pub(crate) mod form;

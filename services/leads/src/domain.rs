@@ -21,6 +21,7 @@ pub mod claim;
 pub mod contact;
 pub mod customer;
 pub mod decision;
+pub mod decision_map;
 pub mod device;
 pub mod directory;
 pub mod distribution;

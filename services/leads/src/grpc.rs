@@ -5,6 +5,7 @@ mod calendar;
 mod channel;
 mod claim;
 mod customer;
+mod decision_map;
 mod directory;
 mod field;
 mod follow_up;
@@ -25,14 +26,14 @@ use std::sync::Arc;
 use reflex_proto::leads::v1::{
     account_service_server::AccountServiceServer, calendar_service_server::CalendarServiceServer,
     channel_service_server::ChannelServiceServer, claim_service_server::ClaimServiceServer,
-    customer_service_server::CustomerServiceServer, directory_service_server::DirectoryServiceServer,
-    field_service_server::FieldServiceServer, follow_up_service_server::FollowUpServiceServer,
-    form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
-    industry_service_server::IndustryServiceServer, lead_service_server::LeadServiceServer,
-    merge_service_server::MergeServiceServer, ownership_service_server::OwnershipServiceServer,
-    pool_service_server::PoolServiceServer, privacy_service_server::PrivacyServiceServer,
-    routing_service_server::RoutingServiceServer, tag_service_server::TagServiceServer,
-    webhook_service_server::WebhookServiceServer,
+    customer_service_server::CustomerServiceServer, decision_map_service_server::DecisionMapServiceServer,
+    directory_service_server::DirectoryServiceServer, field_service_server::FieldServiceServer,
+    follow_up_service_server::FollowUpServiceServer, form_service_server::FormServiceServer,
+    import_service_server::ImportServiceServer, industry_service_server::IndustryServiceServer,
+    lead_service_server::LeadServiceServer, merge_service_server::MergeServiceServer,
+    ownership_service_server::OwnershipServiceServer, pool_service_server::PoolServiceServer,
+    privacy_service_server::PrivacyServiceServer, routing_service_server::RoutingServiceServer,
+    tag_service_server::TagServiceServer, webhook_service_server::WebhookServiceServer,
 };
 use tonic::service::Routes;
 
@@ -45,6 +46,7 @@ pub(crate) const SERVICES: &[&str] = &[
     "reflex.leads.v1.ChannelService",
     "reflex.leads.v1.ClaimService",
     "reflex.leads.v1.CustomerService",
+    "reflex.leads.v1.DecisionMapService",
     "reflex.leads.v1.DirectoryService",
     "reflex.leads.v1.FieldService",
     "reflex.leads.v1.FollowUpService",
@@ -90,6 +92,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(ChannelServiceServer::new(rpc()))
         .add_service(CustomerServiceServer::new(rpc()))
         .add_service(IndustryServiceServer::new(rpc()))
+        .add_service(DecisionMapServiceServer::new(rpc()))
         .add_service(TagServiceServer::new(rpc()))
         .add_service(WebhookServiceServer::new(rpc()));
     routes.routes()

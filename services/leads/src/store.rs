@@ -10,6 +10,7 @@ pub(crate) mod catalogues;
 pub(crate) mod changes;
 pub(crate) mod channels;
 pub(crate) mod customers;
+pub(crate) mod decision_maps;
 pub(crate) mod decisions;
 pub(crate) mod erasures;
 pub(crate) mod escalations;

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use reflex_tenancy::TenantId;
 
 use crate::commands::{
-    accounts, apply, calendar, channels, claims, customers, dead_letters, export, expr, fields, follow_ups, inbox,
-    industries, keys, leads, members, messages, privacy, routing, tags, webhooks,
+    accounts, apply, calendar, channels, claims, customers, dead_letters, decision_maps, export, expr, fields,
+    follow_ups, inbox, industries, keys, leads, members, messages, privacy, routing, tags, webhooks,
 };
 
 /// Reflex from the command line: set up tenants, take leads in, see who got them and why, and who was told.
@@ -87,6 +87,7 @@ pub(crate) enum Command {
     Customers(customers::Customers),
     Industries(industries::Industries),
     Channels(channels::Channels),
+    DecisionMap(decision_maps::DecisionMaps),
     Fields(fields::Fields),
     Tags(tags::Tags),
     Inbox(inbox::Inbox),

@@ -7,6 +7,7 @@ pub(crate) mod channels;
 pub(crate) mod claims;
 pub(crate) mod customers;
 pub(crate) mod dead_letters;
+pub(crate) mod decision_maps;
 pub(crate) mod export;
 pub(crate) mod expr;
 pub(crate) mod fields;
@@ -55,6 +56,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Customers(command) => command.run(&output).await,
         Command::Industries(command) => command.run(&output).await,
         Command::Channels(command) => command.run(&output).await,
+        Command::DecisionMap(command) => command.run(&output).await,
         Command::Fields(command) => command.run(&output).await,
         Command::Tags(command) => command.run(&output).await,
         Command::Inbox(command) => command.run(&output).await,

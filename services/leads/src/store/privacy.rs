@@ -122,6 +122,10 @@ pub(crate) async fn count(
          union all
          select 'channel_costs', count(*) from channel_costs where tenant_id = $1 and concat_ws(' ', source, title) ~ $2
          union all
+         select 'decision_roles', count(*) from decision_roles where tenant_id = $1
+             and (lead_id = any ($3) and (person, minutes, minutes_url) is distinct from ('', '', '')
+                 or concat_ws(' ', person, minutes, minutes_url) ~ $2)
+         union all
          select 'contacts', count(*) from contacts where tenant_id = $1
              and concat_ws(' ', display_name, title, array_to_string(phones || emails, ' ')) ~ $2
          union all
@@ -168,6 +172,8 @@ pub(crate) async fn export(
                  from lead_disputes d where d.tenant_id = $1 and d.lead_id = any ($3)),
              'first_orders', (select coalesce(jsonb_agg(to_jsonb(o) order by o.lead_id), '[]')
                  from first_orders o where o.tenant_id = $1 and o.lead_id = any ($3)),
+             'decision_roles', (select coalesce(jsonb_agg(to_jsonb(r) order by r.lead_id, r.role), '[]')
+                 from decision_roles r where r.tenant_id = $1 and r.lead_id = any ($3)),
              'contacts', (select coalesce(jsonb_agg(to_jsonb(c) order by c.contact_id), '[]')
                  from contacts c where c.tenant_id = $1
                      and concat_ws(' ', c.display_name, c.title, array_to_string(c.phones || c.emails, ' ')) ~ $2),
@@ -295,6 +301,11 @@ const CHILDREN: &[&str] = &[
      where tenant_id = $1 and (lead_id = any ($3) or order_id ~ $2)",
     "update channel_costs set source = regexp_replace(source, $2, '***', 'g'), title = regexp_replace(title, $2, '***', 'g')
      where tenant_id = $1 and cardinality($3::uuid[]) >= 0 and concat_ws(' ', source, title) ~ $2",
+    "update decision_roles set
+         person = case when lead_id = any ($3) then '' else regexp_replace(person, $2, '***', 'g') end,
+         minutes = case when lead_id = any ($3) then '' else regexp_replace(minutes, $2, '***', 'g') end,
+         minutes_url = case when lead_id = any ($3) then '' else regexp_replace(minutes_url, $2, '***', 'g') end
+     where tenant_id = $1 and (lead_id = any ($3) or concat_ws(' ', person, minutes, minutes_url) ~ $2)",
     "update contacts set display_name = '', title = '', phones = '{}', emails = '{}'
      where tenant_id = $1 and cardinality($3::uuid[]) >= 0
          and concat_ws(' ', display_name, title, array_to_string(phones || emails, ' ')) ~ $2",

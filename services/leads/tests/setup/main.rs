@@ -4,6 +4,7 @@
 mod calendars;
 mod channels;
 mod customers;
+mod decision_map;
 mod directory;
 mod effects;
 mod fields;

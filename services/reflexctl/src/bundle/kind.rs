@@ -33,6 +33,8 @@ pub enum Kind {
     Ladder,
     /// The tenant's one pool policy.
     PoolPolicy,
+    /// Which roles have to be reached by when after the first contact.
+    DecisionMapPolicy,
     /// Something paid for a channel that leads come by.
     ChannelCost,
     /// Form of a website.
@@ -94,7 +96,7 @@ const PLAIN: Facts = Facts {
     output_only: &[],
 };
 
-const FACTS: [Facts; 19] = [
+const FACTS: [Facts; 20] = [
     Facts {
         kind: Kind::Calendar,
         name: "Calendar",
@@ -239,6 +241,17 @@ const FACTS: [Facts; 19] = [
         service: "reflex.leads.v1.PoolService",
         put: "PutPoolPolicy",
         read: Some("GetPoolPolicy"),
+        output_only: &["update_time"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::DecisionMapPolicy,
+        name: "DecisionMapPolicy",
+        message: "reflex.leads.v1.DecisionMapPolicy",
+        service: "reflex.leads.v1.DecisionMapService",
+        put: "PutDecisionMapPolicy",
+        read: Some("GetDecisionMapPolicy"),
+        filled_in: &["within", "roles"],
         output_only: &["update_time"],
         ..PLAIN
     },
