@@ -7,7 +7,7 @@ use reflex_tenancy::TenantId;
 
 use crate::commands::{
     accounts, apply, calendar, channels, claims, customers, dead_letters, decision_maps, export, expr, fields,
-    follow_ups, inbox, industries, keys, leads, members, messages, privacy, routing, tags, webhooks,
+    follow_ups, inbox, industries, keys, leads, members, messages, notifications, privacy, routing, tags, webhooks,
 };
 
 /// Reflex from the command line: set up tenants, take leads in, see who got them and why, and who was told.
@@ -92,6 +92,7 @@ pub(crate) enum Command {
     Tags(tags::Tags),
     Inbox(inbox::Inbox),
     Messages(messages::Messages),
+    Notifications(notifications::Notifications),
     Privacy(privacy::Privacy),
     Dlq(dead_letters::DeadLetters),
     Calendar(calendar::Calendar),

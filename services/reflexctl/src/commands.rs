@@ -18,6 +18,7 @@ pub(crate) mod keys;
 pub(crate) mod leads;
 pub(crate) mod members;
 pub(crate) mod messages;
+pub(crate) mod notifications;
 pub(crate) mod privacy;
 pub(crate) mod routing;
 pub(crate) mod tags;
@@ -61,6 +62,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Tags(command) => command.run(&output).await,
         Command::Inbox(command) => command.run(&output).await,
         Command::Messages(command) => command.run(&output).await,
+        Command::Notifications(command) => command.run(&output),
         Command::Privacy(command) => command.run(&output).await,
         Command::Dlq(command) => command.run(&output).await,
         Command::Calendar(command) => command.run(&output),

@@ -17,6 +17,7 @@ mod lead_import;
 mod leaves;
 mod merging;
 mod ownership;
+mod poison;
 mod policies;
 mod policy_checks;
 mod policy_tables;
