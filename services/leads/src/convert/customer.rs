@@ -106,7 +106,7 @@ pub(crate) fn freshness(freshness: Freshness) -> pb::Freshness {
 /// # Errors
 /// For an instant that is none.
 pub(crate) fn raw_relation(relation: &pb::Relation) -> Result<RawRelation, Violation> {
-    let at = |field: &str, at: &Option<prost_types::Timestamp>| at.as_ref().map(|at| instant(field, at)).transpose();
+    let at = |field: &str, at: Option<&prost_types::Timestamp>| at.map(|at| instant(field, at)).transpose();
     Ok(RawRelation {
         customer: relation.customer.clone(),
         object: relation.object.as_ref().map(|object| match object {
@@ -119,8 +119,8 @@ pub(crate) fn raw_relation(relation: &pb::Relation) -> Result<RawRelation, Viola
             ),
         }),
         role: relation.role.clone(),
-        valid_from: at("relation.valid_from", &relation.valid_from)?,
-        valid_to: at("relation.valid_to", &relation.valid_to)?,
+        valid_from: at("relation.valid_from", relation.valid_from.as_ref())?,
+        valid_to: at("relation.valid_to", relation.valid_to.as_ref())?,
     })
 }
 

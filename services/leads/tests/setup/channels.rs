@@ -36,7 +36,7 @@ const TABLE: [Row; 4] = [
     Row {
         source: "百度",
         leads: 86,
-        fen: 217_00,
+        fen: 21_700,
         percent: 92,
         days: 38,
         followed: 79,
@@ -45,7 +45,7 @@ const TABLE: [Row; 4] = [
     Row {
         source: "抖音",
         leads: 142,
-        fen: 89_00,
+        fen: 8_900,
         percent: 76,
         days: 52,
         followed: 108,
@@ -54,7 +54,7 @@ const TABLE: [Row; 4] = [
     Row {
         source: "展会",
         leads: 53,
-        fen: 156_00,
+        fen: 15_600,
         percent: 61,
         days: 29,
         followed: 32,
@@ -191,7 +191,7 @@ async fn work_a_month(leads: &Leads, admin: &mut Caller) {
     }
     leads.advance(DAY * 60);
     for (lead, order, at) in ordering {
-        admin.order(&lead, &order, at, 1_000_00).await.unwrap();
+        admin.order(&lead, &order, at, 100_000).await.unwrap();
     }
 }
 
@@ -233,10 +233,10 @@ async fn the_table_of_channels_comes_out_to_the_fen() {
     let mut admin = leads.admin(HUADONG);
     // Each for a hundred months; the trade fair's is its booth, written off month by month, and the journeys there.
     for (id, source, monthly) in [
-        ("baidu", "百度", 86 * 217_00),
-        ("douyin", "抖音", 142 * 89_00),
-        ("booth", "展会", 4_500_00),
-        ("journeys", "展会", 53 * 156_00 - 4_500_00),
+        ("baidu", "百度", 86 * 21_700),
+        ("douyin", "抖音", 142 * 8_900),
+        ("booth", "展会", 450_000),
+        ("journeys", "展会", 53 * 15_600 - 450_000),
     ] {
         admin
             .put_cost(cost(id, source, monthly * MONTHS, "2017-12", 100))
@@ -247,8 +247,8 @@ async fn the_table_of_channels_comes_out_to_the_fen() {
 
     let month = admin.report("2026-03", "").await.unwrap();
     let total = month.total.unwrap();
-    assert_eq!((total.lead_count, total.cost_fen), (312, 39_568_00));
-    assert_eq!(total.cost_per_lead_fen, Some(126_82));
+    assert_eq!((total.lead_count, total.cost_fen), (312, 3_956_800));
+    assert_eq!(total.cost_per_lead_fen, Some(12_682));
     assert_eq!((total.due_lead_count, total.followed_lead_count), (312, 250));
     for row in &TABLE {
         let channel = month.channels.iter().find(|it| it.source == row.source).unwrap();
@@ -259,7 +259,7 @@ async fn the_table_of_channels_comes_out_to_the_fen() {
         assert_eq!(channel.followed_lead_count, row.followed);
         assert_eq!(channel.first_order_cycle.as_ref().unwrap().seconds, row.days * 86_400);
         assert_eq!((channel.first_order_count, channel.converted_lead_count), (2, 2));
-        assert_eq!(channel.revenue_fen, 2_000_00);
+        assert_eq!(channel.revenue_fen, 200_000);
     }
 
     put_history(&leads).await;
@@ -268,8 +268,8 @@ async fn the_table_of_channels_comes_out_to_the_fen() {
     assert_eq!(shown, ["抖音", "百度", "展会", "转介绍"], "most leads first");
     let total = all.total.unwrap();
     assert_eq!((total.lead_count, total.leads_per_month), (312 * MONTHS, 312));
-    assert_eq!((total.cost_fen / MONTHS, total.cost_fen % MONTHS), (39_568_00, 0));
-    assert_eq!(total.cost_per_lead_fen, Some(126_82));
+    assert_eq!((total.cost_fen / MONTHS, total.cost_fen % MONTHS), (3_956_800, 0));
+    assert_eq!(total.cost_per_lead_fen, Some(12_682));
     assert_eq!(total.follow_up_permille, Some(802));
     let file = admin.file("2017-12", "2026-03", "zh").await.unwrap();
     for row in &TABLE {

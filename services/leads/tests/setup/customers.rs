@@ -259,49 +259,44 @@ async fn a_customer_is_its_account_with_what_people_know_of_it() {
     assert_refused(admin.customer("accounts/无", None).await, NOT_FOUND, "accounts/无");
 }
 
-#[tokio::test]
-async fn relations_hold_for_their_time_and_stay_in_the_history() {
-    let leads = Leads::start().await;
-    let mut admin = leads.admin(HUADONG);
-    let now = leads.clock.now();
-    admin.put_customer(customer(HOSPITAL)).await.unwrap();
-    admin
-        .put_customer(Customer {
-            name: "accounts/二院".into(),
-            ..customer(HOSPITAL)
-        })
-        .await
-        .unwrap();
+fn works() -> Object {
+    Object::Contact("contacts/ouyang".into())
+}
+
+fn buys() -> Object {
+    Object::PurchaseCycle(PurchaseCycle {
+        product: "骨科耗材".into(),
+        period_days: 90,
+        last_purchase_date: "2026-01-31".into(),
+        next_expected_date: String::new(),
+    })
+}
+
+/// Has two customers; the first one has a contact in two roles, a cycle, and for ten days a device, whose relation is returned.
+async fn furnish(leads: &Leads, admin: &mut Caller) -> Relation {
+    for name in [HOSPITAL, "accounts/二院"] {
+        admin.put_customer(customer(name)).await.unwrap();
+    }
     admin.put_contact("ouyang", &[PHONE]).await.unwrap();
     let device = admin.put_device("press-1", "S-1", "2021-03-02").await.unwrap();
     assert_eq!(device.service_years, Some(5.0), "on the anniversary");
-    let contact = || Object::Contact("contacts/ouyang".into());
-    let buys = || {
-        Object::PurchaseCycle(PurchaseCycle {
-            product: "骨科耗材".into(),
-            period_days: 90,
-            last_purchase_date: "2026-01-31".into(),
-            next_expected_date: String::new(),
-        })
-    };
-    admin.relate(relation(contact(), "采购经理", None, None)).await.unwrap();
-    let stands = admin
-        .relate(relation(
-            device_of("devices/press-1"),
-            "一号车间",
-            Some(now - DAY * 10),
-            None,
-        ))
-        .await
-        .unwrap();
+    for role in ["采购经理", "使用工程师"] {
+        admin.relate(relation(works(), role, None, None)).await.unwrap();
+    }
     admin.relate(relation(buys(), "", None, None)).await.unwrap();
-    // Another role is another relation; the same one is there once.
-    admin
-        .relate(relation(contact(), "使用工程师", None, None))
-        .await
-        .unwrap();
+    let since = Some(leads.clock.now() - DAY * 10);
+    let stands = relation(device_of("devices/press-1"), "一号车间", since, None);
+    admin.relate(stands).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_excludes_each_other_is_refused() {
+    let leads = Leads::start().await;
+    let mut admin = leads.admin(HUADONG);
+    let now = leads.clock.now();
+    furnish(&leads, &mut admin).await;
     for (again, telling) in [
-        (relation(contact(), "采购经理", Some(now + DAY), None), "role"),
+        (relation(works(), "采购经理", Some(now + DAY), None), "role"),
         (relation(buys(), "别的", None, None), "cycle"),
         (
             relation(
@@ -330,7 +325,16 @@ async fn relations_hold_for_their_time_and_stay_in_the_history() {
     ] {
         assert_refused(admin.relate(again).await, WRONG_STATE, telling);
     }
+    let taken = admin.put_device("press-2", "S-1", "").await.unwrap_err();
+    assert_eq!(taken.code(), Code::AlreadyExists);
+    assert_eq!(admin.put_device("press-2", "", "").await.unwrap().service_years, None);
+}
 
+#[tokio::test]
+async fn a_customer_is_shown_with_what_is_related_to_it() {
+    let leads = Leads::start().await;
+    let mut admin = leads.admin(HUADONG);
+    furnish(&leads, &mut admin).await;
     let shown = admin.customer(HOSPITAL, None).await.unwrap();
     assert_eq!(shown.relations.len(), 4);
     assert_eq!(shown.missing, ["credit_code", "industry"]);
@@ -355,7 +359,14 @@ async fn relations_hold_for_their_time_and_stay_in_the_history() {
         (masked.phones[0].as_str(), masked.emails[0].as_str()),
         ("138****4321", "O***@Hospital.cn")
     );
+}
 
+#[tokio::test]
+async fn relations_hold_for_their_time_and_stay_in_the_history() {
+    let leads = Leads::start().await;
+    let mut admin = leads.admin(HUADONG);
+    let now = leads.clock.now();
+    let stands = furnish(&leads, &mut admin).await;
     // Half-open: what begins where another ends does not overlap it.
     let ended = admin.end(&stands.name, Some(now)).await.unwrap();
     assert_eq!(ended.valid_to, Some(message(now)));
@@ -397,13 +408,10 @@ async fn relations_hold_for_their_time_and_stay_in_the_history() {
     assert!(foreign.relations(None).await.is_empty());
     assert_refused(foreign.end(&stands.name, None).await, NOT_FOUND, "relations/");
     assert_refused(
-        foreign.relate(relation(contact(), "", None, None)).await,
+        foreign.relate(relation(works(), "", None, None)).await,
         WRONG_STATE,
         "does not exist",
     );
-    let taken = admin.put_device("press-2", "S-1", "").await.unwrap_err();
-    assert_eq!(taken.code(), Code::AlreadyExists);
-    assert_eq!(admin.put_device("press-2", "", "").await.unwrap().service_years, None);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::cli::{ConnectionArgs, Language, PageArgs};
 use crate::connection::Connection;
 use crate::output::{Output, Table, more};
 
-/// Shows what the channels that leads come by cost and bring; bundles set costs up, too (kind ChannelCost).
+/// Shows what the channels that leads come by cost and bring; bundles set costs up, too (`kind: ChannelCost`).
 #[derive(Debug, Args)]
 pub(crate) struct Channels {
     #[command(flatten)]

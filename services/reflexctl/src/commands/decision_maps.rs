@@ -11,7 +11,7 @@ use crate::bundle::Owner;
 use crate::cli::{ConnectionArgs, Language, PageArgs};
 use crate::output::{Output, Table, more};
 
-/// Shows and fills the maps of who decides about leads; bundles set them up (kind DecisionMapPolicy).
+/// Shows and fills the maps of who decides about leads; bundles set them up (`kind: DecisionMapPolicy`).
 #[derive(Debug, Args)]
 pub(crate) struct DecisionMaps {
     #[command(flatten)]
