@@ -1,5 +1,6 @@
 //! What channels cost and bring, told and written as a file.
 
+use reflex_expr::Lang;
 use reflex_proto::leads::v1::{
     ExportChannelReportRequest, ExportChannelReportResponse, GetChannelReportRequest, GetChannelReportResponse,
 };
@@ -45,16 +46,16 @@ impl App {
         caller: &Caller,
         request: &ExportChannelReportRequest,
     ) -> Result<ExportChannelReportResponse, Error> {
-        let chinese = match request.language.as_str() {
-            "" | "zh" => true,
-            "en" => false,
+        let headings = match request.language.as_str() {
+            "" | "zh" => Lang::Zh,
+            "en" => Lang::En,
             _ => return Err(Error::invalid("language", "must be \"zh\" or \"en\"")),
         };
         let report = self
             .channel_report(caller, &request.first_month, &request.last_month)
             .await?;
         Ok(ExportChannelReportResponse {
-            csv: write_file(&report, chinese),
+            csv: write_file(&report, headings),
         })
     }
 

@@ -301,7 +301,6 @@ async fn detail(
             relation::Object::PurchaseCycle(_) => {}
         }
     }
-    let masked = !caller.may("leads.read_contact");
     let contacts = customers::list_contacts(tx, &caller.tenant, &contacts).await?;
     let contacts: HashMap<_, _> = contacts.iter().map(|contact| (&contact.id, contact)).collect();
     let devices = customers::list_devices(tx, &caller.tenant, &devices).await?;
@@ -310,7 +309,7 @@ async fn detail(
         match object {
             relation::Object::Contact(id) => {
                 let contact = contacts.get(id);
-                shown.contact_details = contact.map(|contact| convert::customer::contact(contact, masked));
+                shown.contact_details = contact.map(|contact| convert::customer::contact(contact, caller));
             }
             relation::Object::Device(id) => {
                 shown.device_details = devices.get(id).map(|device| judged.device(device));

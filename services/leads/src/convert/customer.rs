@@ -2,6 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use reflex_proto::leads::v1::{self as pb, industry_move, relation::Object as PbObject};
+use reflex_rpc::identity::Caller;
 
 use super::{instant, timestamp};
 use crate::{
@@ -152,8 +153,9 @@ pub(crate) fn relation(row: &RelationRow) -> pb::Relation {
     }
 }
 
-/// Converts a contact as whoever may read contact details sees them, or as everybody else does.
-pub(crate) fn contact(contact: &Contact, masked: bool) -> pb::Contact {
+/// Converts a contact as the caller may see them.
+pub(crate) fn contact(contact: &Contact, caller: &Caller) -> pb::Contact {
+    let masked = !caller.may("leads.read_contact");
     let shown = |texts: &[String], mask: fn(&str) -> String| {
         let texts = texts.iter();
         texts

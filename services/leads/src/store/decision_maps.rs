@@ -111,7 +111,7 @@ pub(crate) async fn set_times(
     Ok(())
 }
 
-/// Lists the maps that are overdue and not complete, those due first first, behind one.
+/// Lists the maps of open leads that are overdue and not complete, those due first first, behind one.
 pub(crate) async fn list_overdue(
     tx: &mut PgConnection,
     tenant: &TenantId,
@@ -120,9 +120,11 @@ pub(crate) async fn list_overdue(
 ) -> Result<Vec<MapRow>, DbError> {
     let (time, lead) = after.unzip();
     let rows = sqlx::query_as(
-        "select lead_id, roles, start_time, due_time, complete_time, overdue_time from decision_maps
+        "select lead_id, roles, start_time, due_time, complete_time, overdue_time from decision_maps m
          where tenant_id = $1 and overdue_time is not null and complete_time is null
              and ($2::timestamptz is null or (due_time, lead_id) > ($2, $3))
+             and exists (select from leads l where l.tenant_id = $1 and l.lead_id = m.lead_id
+                 and l.state not in ('closed', 'merged'))
          order by due_time, lead_id limit $4",
     )
     .bind(tenant.as_str())

@@ -293,6 +293,11 @@ async fn what_is_sent_is_checked_and_kept_once() {
         .await
         .unwrap();
     merge(&mut admin, &second, &name).await.unwrap();
+    assert_eq!(
+        admin.overdue().await,
+        [second.clone()],
+        "a merged lead asks for nothing"
+    );
     let map = admin.map(&name).await.unwrap();
     assert_eq!(
         (map.lead.as_str(), map.roles.len(), map.missing_roles.len()),

@@ -26,7 +26,7 @@ pub(crate) struct Industries {
 
 #[derive(Debug, Subcommand)]
 enum IndustriesCommand {
-    /// Stores a CSV file (code, parent, name_zh, name_en, or 代码, 上级, 中文名, 英文名) as the next version.
+    /// Stores a CSV file (`code`, `parent`, `name_zh`, `name_en`, or 代码, 上级, 中文名, 英文名) as the next version.
     #[command(
         after_help = "Example:\n  reflexctl industries import deploy/demo/industries.csv --title 'GB/T 4754-2017'"
     )]

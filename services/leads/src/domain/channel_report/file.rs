@@ -1,5 +1,7 @@
 //! A report as a file for spreadsheets.
 
+use reflex_expr::Lang;
+
 use super::{Figures, Report};
 
 /// The columns in both languages.
@@ -27,11 +29,14 @@ const HEADINGS: [(&str, &str); 16] = [
 /// # Panics
 /// Never: writing into memory does not fail.
 #[must_use]
-pub fn write_file(report: &Report, chinese: bool) -> Vec<u8> {
+pub fn write_file(report: &Report, headings: Lang) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer("\u{feff}".as_bytes().to_vec());
-    let pick = |zh: &'static str, en: &'static str| if chinese { zh } else { en };
+    let pick = |zh: &'static str, en: &'static str| match headings {
+        Lang::Zh => zh,
+        Lang::En => en,
+    };
     let mut write = |cells: &[String]| writer.write_record(cells).expect("memory takes everything");
     write(&HEADINGS.map(|(zh, en)| pick(zh, en).to_owned()));
     for channel in &report.channels {
@@ -115,7 +120,7 @@ mod tests {
             channels: sources.iter().map(channel).collect(),
             total: figures,
         };
-        let text = String::from_utf8(write_file(&report, true)).unwrap();
+        let text = String::from_utf8(write_file(&report, Lang::Zh)).unwrap();
         let lines: Vec<_> = text.split("\r\n").collect();
         assert!(lines[0].starts_with("\u{feff}渠道,线索数,"));
         let numbers = "3,3,1.00,0.33,2,1,50.0,1,0,0.67,0,0.0,2,38.1,0.05";
@@ -125,7 +130,7 @@ mod tests {
         assert_eq!(lines[4], format!("'@x,{numbers}"));
         assert_eq!(lines[5], format!("\"百度,搜索\",{numbers}"));
         assert_eq!(lines[6], format!("合计,{numbers}"));
-        let english = String::from_utf8(write_file(&report, false)).unwrap();
+        let english = String::from_utf8(write_file(&report, Lang::En)).unwrap();
         assert!(english.starts_with("\u{feff}channel,leads,"));
     }
 }
