@@ -60,6 +60,103 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         MISSING,
     ),
     (
+        "leads.v1.ChannelService/PutChannelCost",
+        r#"{"channelCost": {"name": "<channel_cost>", "source": "x", "amountFen": "1", "firstMonth": "2026-03"}}"#,
+        Own,
+    ),
+    ("leads.v1.ChannelService/ListChannelCosts", "{}", Nothing),
+    (
+        "leads.v1.ChannelService/ListChannelCosts",
+        r#"{"pageSize": 1, "pageToken": "<page_of_channel_costs>"}"#,
+        INVALID,
+    ),
+    (
+        "leads.v1.ChannelService/RecordFirstOrder",
+        r#"{"firstOrder": {"lead": "<lead>", "order": "x", "orderTime": "2026-03-02T01:31:00Z", "amountFen": "1"}}"#,
+        MISSING,
+    ),
+    ("leads.v1.ChannelService/GetChannelReport", "{}", Nothing),
+    ("leads.v1.ChannelService/ExportChannelReport", "{}", Nothing),
+    (
+        "leads.v1.CustomerService/PutCustomer",
+        r#"{"customer": {"name": "<account>", "displayName": "x"}}"#,
+        Own,
+    ),
+    (
+        "leads.v1.CustomerService/PutCustomer",
+        r#"{"customer": {"name": "accounts/mine", "displayName": "x", "industry": "C36"}}"#,
+        UNKNOWN,
+    ),
+    (
+        "leads.v1.CustomerService/GetCustomer",
+        r#"{"name": "<account>"}"#,
+        MISSING,
+    ),
+    ("leads.v1.CustomerService/ListCustomers", "{}", Nothing),
+    (
+        "leads.v1.CustomerService/ListCustomers",
+        r#"{"pageSize": 1, "pageToken": "<page_of_customers>"}"#,
+        INVALID,
+    ),
+    (
+        "leads.v1.CustomerService/ListRelations",
+        r#"{"customer": "<account>"}"#,
+        Nothing,
+    ),
+    (
+        "leads.v1.CustomerService/ListRelations",
+        r#"{"customer": "<account>", "pageSize": 1, "pageToken": "<page_of_relations>"}"#,
+        INVALID,
+    ),
+    (
+        "leads.v1.CustomerService/PutRelation",
+        r#"{"relation": {"customer": "<account>", "contact": "<contact>", "role": "x"}}"#,
+        UNKNOWN,
+    ),
+    (
+        "leads.v1.CustomerService/PutRelation",
+        r#"{"relation": {"customer": "<account>", "device": "<device>"}}"#,
+        UNKNOWN,
+    ),
+    (
+        "leads.v1.CustomerService/EndRelation",
+        r#"{"name": "<relation>"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.CustomerService/PutContact",
+        r#"{"contact": {"name": "<contact>", "displayName": "x"}}"#,
+        Own,
+    ),
+    (
+        "leads.v1.CustomerService/PutDevice",
+        r#"{"device": {"name": "<device>", "model": "x", "serial": "9"}}"#,
+        Own,
+    ),
+    (
+        "leads.v1.CustomerService/PutCustomerPolicy",
+        r#"{"policy": {"freshDays": 1}}"#,
+        Own,
+    ),
+    ("leads.v1.CustomerService/GetCustomerPolicy", "{}", MISSING),
+    (
+        "leads.v1.IndustryService/ImportIndustries",
+        r#"{"csv": "Y29kZSxwYXJlbnQsbmFtZV96aApBLCx4Cg==", "title": "x"}"#,
+        Own,
+    ),
+    ("leads.v1.IndustryService/ListIndustryVersions", "{}", Nothing),
+    ("leads.v1.IndustryService/ListIndustries", "{}", MISSING),
+    (
+        "leads.v1.IndustryService/ListIndustries",
+        r#"{"version": 1, "text": "C36"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.IndustryService/MapIndustries",
+        r#"{"fromVersion": 1, "toVersion": 1}"#,
+        MISSING,
+    ),
+    (
         "leads.v1.ClaimService/ClaimLead",
         r#"{"name": "<lead>", "member": "<member>", "fencingToken": "1"}"#,
         MISSING,
@@ -69,6 +166,23 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         r#"{"name": "<called_lead>", "member": "<member>", "fencingToken": "1"}"#,
         MISSING,
     ),
+    (
+        "leads.v1.DecisionMapService/PutDecisionMapPolicy",
+        r#"{"policy": {"enabled": true, "roles": ["x"]}}"#,
+        Own,
+    ),
+    ("leads.v1.DecisionMapService/GetDecisionMapPolicy", "{}", MISSING),
+    (
+        "leads.v1.DecisionMapService/PutDecisionRole",
+        r#"{"lead": "<called_lead>", "role": {"role": "老板", "person": "x", "member": "<member>"}}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.DecisionMapService/GetDecisionMap",
+        r#"{"lead": "<called_lead>"}"#,
+        MISSING,
+    ),
+    ("leads.v1.DecisionMapService/ListOverdueDecisionMaps", "{}", Nothing),
     (
         "leads.v1.DirectoryService/PutMember",
         r#"{"member": {"name": "members/me", "displayName": "x", "team": "<team>", "role": "ROLE_SALES", "active": true}}"#,

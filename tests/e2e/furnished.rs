@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use base64::Engine as _;
 use jiff::SignedDuration;
 use reflex_events::{NewEvent, outbox};
 use reflex_pg::Database;
@@ -74,6 +75,8 @@ impl Furnished {
         furnishing.directory().await;
         furnishing.fields().await;
         furnishing.tags().await;
+        furnishing.decision_maps().await;
+        furnishing.customers().await;
         furnishing.routing().await;
         furnishing.pool().await;
         furnishing.webhooks().await;
@@ -90,6 +93,15 @@ impl Furnished {
         .await;
         furnishing.calls().await;
         furnishing.imports().await;
+        clock.advance(SignedDuration::from_mins(2));
+        suite.timers.wake();
+        eventually("the map of who decides is overdue", async || {
+            let maps = furnishing
+                .ask("leads.v1.DecisionMapService/ListOverdueDecisionMaps", json!({}))
+                .await;
+            maps["maps"].is_array()
+        })
+        .await;
         furnishing.pairs().await;
         furnishing.dead_letter(clock).await;
         furnishing.tokens().await;
@@ -215,6 +227,59 @@ impl Furnishing<'_> {
         self.keep(&answer, &[("progress_tag", "/progressTag/name")]);
     }
 
+    /// Has a customer with somebody, something and a cycle, and what channels cost.
+    async fn customers(&mut self) {
+        let csv = format!("code,parent,name_zh\nC36,,{MARK}\n");
+        let csv = base64::engine::general_purpose::STANDARD.encode(csv);
+        let tree = json!({"csv": csv, "title": MARK});
+        self.ask("leads.v1.IndustryService/ImportIndustries", tree).await;
+        let policy = json!({"cutoverDate": "2026-01-01"});
+        self.ask("leads.v1.CustomerService/PutCustomerPolicy", json!({"policy": policy}))
+            .await;
+        let customer = json!({"name": "accounts/b-9", "displayName": MARK, "industry": "C36"});
+        self.ask("leads.v1.CustomerService/PutCustomer", json!({"customer": customer}))
+            .await;
+        let contact = json!({"name": "contacts/c-9", "displayName": MARK, "phones": ["13812345679"]});
+        let answer = self
+            .ask("leads.v1.CustomerService/PutContact", json!({"contact": contact}))
+            .await;
+        self.keep(&answer, &[("contact", "/name")]);
+        let device = json!({"name": "devices/d-9", "model": MARK, "serial": "9", "installDate": "2021-03-02"});
+        let answer = self
+            .ask("leads.v1.CustomerService/PutDevice", json!({"device": device}))
+            .await;
+        self.keep(&answer, &[("device", "/device/name")]);
+        for (kind, object) in [
+            ("contact", json!("contacts/c-9")),
+            ("purchaseCycle", json!({"product": MARK, "periodDays": 9})),
+        ] {
+            let relation =
+                json!({"customer": "accounts/b-9", kind: object, "role": MARK, "validFrom": "2026-01-01T00:00:00Z"});
+            let answer = self
+                .ask("leads.v1.CustomerService/PutRelation", json!({"relation": relation}))
+                .await;
+            self.keep(&answer, &[("relation", "/relation/name")]);
+        }
+        let cost = json!({"name": "channelCosts/cost-9", "source": MARK, "title": MARK, "amountFen": "900",
+            "firstMonth": "2026-03", "monthCount": 1});
+        let spare = json!({"name": "channelCosts/spare-9", "source": MARK, "amountFen": "9", "firstMonth": "2026-03"});
+        for cost in [spare, cost] {
+            let answer = self
+                .ask("leads.v1.ChannelService/PutChannelCost", json!({"channelCost": cost}))
+                .await;
+            self.keep(&answer, &[("channel_cost", "/channelCost/name")]);
+        }
+    }
+
+    async fn decision_maps(&mut self) {
+        let policy = json!({"enabled": true, "within": "60s", "roles": [MARK, "老板"]});
+        self.ask(
+            "leads.v1.DecisionMapService/PutDecisionMapPolicy",
+            json!({"policy": policy}),
+        )
+        .await;
+    }
+
     async fn routing(&mut self) {
         let ladder = json!({"name": "ladders/steep-9", "contactWithin": "60s", "wallClock": true, "steps": [
             {"after": "0s", "audience": "AUDIENCE_SUPERVISOR", "channels": ["inbox", "dingtalk"]},
@@ -330,6 +395,15 @@ impl Furnishing<'_> {
             "occurTime": "2026-01-01T00:00:00Z"});
         let seen = json!({"lead": called, "facts": [fact]});
         self.ask("leads.v1.TagService/RecordLeadFacts", seen).await;
+        let role = json!({"role": MARK, "person": MARK, "minutes": MARK, "member": MEMBER});
+        self.ask(
+            "leads.v1.DecisionMapService/PutDecisionRole",
+            json!({"lead": called, "role": role}),
+        )
+        .await;
+        let order = json!({"lead": called, "order": MARK, "orderTime": "2026-03-02T01:31:00Z", "amountFen": "9"});
+        self.ask("leads.v1.ChannelService/RecordFirstOrder", json!({"firstOrder": order}))
+            .await;
     }
 
     /// Imports two files of a lead each.
@@ -442,6 +516,21 @@ impl Furnishing<'_> {
             (
                 "page_of_tag_rules",
                 "leads.v1.TagService/ListTagRules",
+                json!({"pageSize": 1}),
+            ),
+            (
+                "page_of_customers",
+                "leads.v1.CustomerService/ListCustomers",
+                json!({"pageSize": 1}),
+            ),
+            (
+                "page_of_relations",
+                "leads.v1.CustomerService/ListRelations",
+                json!({"customer": "accounts/b-9", "pageSize": 1}),
+            ),
+            (
+                "page_of_channel_costs",
+                "leads.v1.ChannelService/ListChannelCosts",
                 json!({"pageSize": 1}),
             ),
             (

@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 107),
-    (Role::Manager, 102),
-    (Role::Sales, 58),
+    (Role::Admin, 131),
+    (Role::Manager, 126),
+    (Role::Sales, 69),
     (Role::Integration, 8),
-    (Role::Viewer, 45),
-    (Role::Service, 51),
+    (Role::Viewer, 55),
+    (Role::Service, 62),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

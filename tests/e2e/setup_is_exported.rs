@@ -72,6 +72,18 @@ weights:
   company: 0.5
 weak: [mobile]
 ---
+kind: DecisionMapPolicy
+enabled: true
+roles: [采购经理, 老板]
+---
+kind: ChannelCost
+name: channelCosts/spring-fair
+source: 展会
+title: 展位摊销
+amount_fen: 3600000
+first_month: 2026-03
+month_count: 12
+---
 kind: Template
 key: claim_expired
 locale: en

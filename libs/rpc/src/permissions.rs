@@ -11,10 +11,14 @@ pub const PUBLIC: &str = "public";
 const GRANTS: &[(&str, &[Role])] = &[
     ("accounts.read", &[Admin, Manager, Sales, Viewer, Service]),
     ("accounts.write", &[Admin, Manager]),
+    // What channels of leads cost and bring.
+    ("acquisition.read", &[Admin, Manager]),
+    ("acquisition.write", &[Admin, Manager]),
     ("calendars.read", &[Admin, Manager, Sales, Viewer, Service]),
     ("calendars.write", &[Admin, Manager]),
     ("channels.read", &[Admin, Manager, Service]),
     ("channels.write", &[Admin]),
+    ("decision_maps.write", &[Admin, Manager]),
     ("directory.read", &[Admin, Manager, Sales, Viewer, Service]),
     ("directory.write", &[Admin, Manager]),
     ("fields.read", &[Admin, Manager, Sales, Viewer, Service]),

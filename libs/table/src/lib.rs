@@ -1,13 +1,16 @@
 //! Tables as files: bytes in pieces of any size become records of cells, in memory that does not grow with the file.
 //!
-//! Belongs here: encodings, delimiters, quotes, lines, headings. Does not: what a column means.
+//! Belongs here: encodings, delimiters, quotes, lines, headings, and cells that must not be formulas. Does not: what a column
+//! means.
 
 mod decoding;
+mod formulas;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use decoding::Decoding;
 pub use decoding::Encoding;
+pub use formulas::{escape, unescape};
 
 /// Largest record, in bytes of UTF-8; what is longer is most likely a quotation mark that is never closed.
 pub const MAX_RECORD_BYTES: usize = 64 * 1024;

@@ -1,6 +1,9 @@
 //! Between protobuf messages, domain types and the words tables use.
 
 pub(crate) mod account;
+pub(crate) mod channel;
+pub(crate) mod customer;
+pub(crate) mod decision_map;
 pub(crate) mod directory;
 pub(crate) mod duplicates;
 pub(crate) mod fields;

@@ -10,23 +10,32 @@
 //! [`member_file`]); when leads go back to the [`pool`]
 //! and which [`tags`] they get, at the capture and for the [`lead_fact`]s that come later.
 //! Which leads may be the same is told by [`duplicates`].
+//! What channels cost ([`channel_cost`]) and bring ([`first_order`]) is a [`channel_report`].
 //! What formulas make of leads and their [`account`]s is [`calculated`], over the [`lead_fields`] that conditions read, too.
 
 pub mod account;
 pub mod assign;
 pub mod calculated;
 pub mod catalogue;
+pub mod channel_cost;
+pub mod channel_report;
 pub mod claim;
+pub mod contact;
+pub mod customer;
 pub mod decision;
+pub mod decision_map;
+pub mod device;
 pub mod directory;
 pub mod distribution;
 pub mod due;
 pub mod duplicates;
 pub mod escalation;
+pub mod first_order;
 pub mod follow_up;
 pub mod form;
 pub mod form_schema;
 pub mod ids;
+pub mod industry;
 pub mod known_lead;
 pub mod ladder;
 pub mod lead;
@@ -39,10 +48,12 @@ pub mod member;
 pub mod member_change;
 pub mod member_file;
 pub mod merge;
+pub mod month;
 pub mod names;
 pub mod new_lead;
 pub mod ownership;
 pub mod pool;
+pub mod relation;
 pub mod routing;
 pub mod subject;
 pub mod submission;

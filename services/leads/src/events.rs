@@ -25,6 +25,8 @@ pub(crate) const LEAD_UNMERGED: &str = "reflex.leads.v1.LeadUnmerged";
 pub(crate) const SUBJECT_ERASED: &str = "reflex.leads.v1.SubjectErased";
 pub(crate) const LEAD_UPDATED: &str = "reflex.leads.v1.LeadUpdated";
 pub(crate) const LEAD_WITHDRAWN: &str = "reflex.leads.v1.LeadWithdrawn";
+pub(crate) const CUSTOMER_CHANGED: &str = "reflex.leads.v1.CustomerChanged";
+pub(crate) const LEAD_DECISION_MAP_OVERDUE: &str = "reflex.leads.v1.LeadDecisionMapOverdue";
 pub(crate) const MEMBER_CHANGED: &str = "reflex.leads.v1.MemberChanged";
 
 /// Makes facts of one tenant at one time.

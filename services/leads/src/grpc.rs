@@ -2,13 +2,17 @@
 
 mod account;
 mod calendar;
+mod channel;
 mod claim;
+mod customer;
+mod decision_map;
 mod directory;
 mod duplicate;
 mod field;
 mod follow_up;
 mod form;
 mod import;
+mod industry;
 mod lead;
 mod merge;
 mod ownership;
@@ -22,10 +26,12 @@ use std::sync::Arc;
 
 use reflex_proto::leads::v1::{
     account_service_server::AccountServiceServer, calendar_service_server::CalendarServiceServer,
-    claim_service_server::ClaimServiceServer, directory_service_server::DirectoryServiceServer,
-    duplicate_service_server::DuplicateServiceServer, field_service_server::FieldServiceServer,
-    follow_up_service_server::FollowUpServiceServer, form_service_server::FormServiceServer,
-    import_service_server::ImportServiceServer, lead_service_server::LeadServiceServer,
+    channel_service_server::ChannelServiceServer, claim_service_server::ClaimServiceServer,
+    customer_service_server::CustomerServiceServer, decision_map_service_server::DecisionMapServiceServer,
+    directory_service_server::DirectoryServiceServer, duplicate_service_server::DuplicateServiceServer,
+    field_service_server::FieldServiceServer, follow_up_service_server::FollowUpServiceServer,
+    form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
+    industry_service_server::IndustryServiceServer, lead_service_server::LeadServiceServer,
     merge_service_server::MergeServiceServer, ownership_service_server::OwnershipServiceServer,
     pool_service_server::PoolServiceServer, privacy_service_server::PrivacyServiceServer,
     routing_service_server::RoutingServiceServer, tag_service_server::TagServiceServer,
@@ -39,13 +45,17 @@ use crate::app::App;
 pub(crate) const SERVICES: &[&str] = &[
     "reflex.leads.v1.AccountService",
     "reflex.leads.v1.CalendarService",
+    "reflex.leads.v1.ChannelService",
     "reflex.leads.v1.ClaimService",
+    "reflex.leads.v1.CustomerService",
+    "reflex.leads.v1.DecisionMapService",
     "reflex.leads.v1.DirectoryService",
     "reflex.leads.v1.DuplicateService",
     "reflex.leads.v1.FieldService",
     "reflex.leads.v1.FollowUpService",
     "reflex.leads.v1.FormService",
     "reflex.leads.v1.ImportService",
+    "reflex.leads.v1.IndustryService",
     "reflex.leads.v1.LeadService",
     "reflex.leads.v1.MergeService",
     "reflex.leads.v1.OwnershipService",
@@ -83,6 +93,10 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(PrivacyServiceServer::new(rpc()))
         .add_service(PoolServiceServer::new(rpc()))
         .add_service(DuplicateServiceServer::new(rpc()))
+        .add_service(ChannelServiceServer::new(rpc()))
+        .add_service(CustomerServiceServer::new(rpc()))
+        .add_service(IndustryServiceServer::new(rpc()))
+        .add_service(DecisionMapServiceServer::new(rpc()))
         .add_service(TagServiceServer::new(rpc()))
         .add_service(WebhookServiceServer::new(rpc()));
     routes.routes()

@@ -6,8 +6,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use reflex_tenancy::TenantId;
 
 use crate::commands::{
-    accounts, apply, calendar, claims, dead_letters, duplicates, export, expr, fields, follow_ups, inbox, keys, leads,
-    members, messages, notifications, privacy, routing, tags, webhooks,
+    accounts, apply, calendar, channels, claims, customers, dead_letters, decision_maps, duplicates, export, expr,
+    fields, follow_ups, inbox, industries, keys, leads, members, messages, notifications, privacy, routing, tags,
+    webhooks,
 };
 
 /// Reflex from the command line: set up tenants, take leads in, see who got them and why, and who was told.
@@ -84,6 +85,10 @@ pub(crate) enum Command {
     Members(members::Members),
     Routing(routing::Routing),
     Accounts(accounts::Accounts),
+    Customers(customers::Customers),
+    Industries(industries::Industries),
+    Channels(channels::Channels),
+    DecisionMap(decision_maps::DecisionMaps),
     Fields(fields::Fields),
     Tags(tags::Tags),
     Duplicates(duplicates::Duplicates),

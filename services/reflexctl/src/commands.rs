@@ -3,14 +3,18 @@
 pub(crate) mod accounts;
 pub(crate) mod apply;
 pub(crate) mod calendar;
+pub(crate) mod channels;
 pub(crate) mod claims;
+pub(crate) mod customers;
 pub(crate) mod dead_letters;
+pub(crate) mod decision_maps;
 pub(crate) mod duplicates;
 pub(crate) mod export;
 pub(crate) mod expr;
 pub(crate) mod fields;
 pub(crate) mod follow_ups;
 pub(crate) mod inbox;
+pub(crate) mod industries;
 pub(crate) mod keys;
 pub(crate) mod leads;
 pub(crate) mod members;
@@ -51,6 +55,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Members(command) => command.run(&output).await,
         Command::Routing(command) => command.run(&output).await,
         Command::Accounts(command) => command.run(&output).await,
+        Command::Customers(command) => command.run(&output).await,
+        Command::Industries(command) => command.run(&output).await,
+        Command::Channels(command) => command.run(&output).await,
+        Command::DecisionMap(command) => command.run(&output).await,
         Command::Fields(command) => command.run(&output).await,
         Command::Tags(command) => command.run(&output).await,
         Command::Duplicates(command) => command.run(&output).await,

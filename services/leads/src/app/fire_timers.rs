@@ -17,6 +17,7 @@ use tracing::warn;
 
 use super::{
     App,
+    decision_maps::DECISION_MAP_DUE,
     pool_clocks::{COOLDOWN_ENDED, POOL_SWEEP, RECYCLE_DUE},
     recompute::{By, ClockStart},
     tagging::TAG_EXPIRED,
@@ -168,6 +169,7 @@ impl Fire for LeadTimers {
                     reroute::request(tx, &timer.tenant, Trigger::LeaveEnded, Some(&leave.team)).await?;
                 }
                 TAG_EXPIRED => self.0.expire_tag(tx, timer).await?,
+                DECISION_MAP_DUE => self.map_due(tx, timer).await?,
                 unknown => warn!(kind = unknown, "a timer of an unknown kind was passed over"),
             }
         }
@@ -303,7 +305,7 @@ impl LeadTimers {
         }
     }
 
-    fn recipient(&self, setup: &Setup, lead: &LeadRow, audience: Audience) -> Option<Recipient> {
+    pub(super) fn recipient(&self, setup: &Setup, lead: &LeadRow, audience: Audience) -> Option<Recipient> {
         let (owner, team) = (lead.owner(), lead.team());
         let concerned = Concerned {
             owner: owner.as_ref(),
@@ -337,7 +339,7 @@ async fn lock_leads(tx: &mut PgConnection, timers: &[Timer]) -> Result<(), FireE
     let mut leads = Vec::with_capacity(timers.len());
     for timer in timers
         .iter()
-        .filter(|timer| [LADDER_STEP, CLAIM_DUE, RECYCLE_DUE].contains(&timer.kind.as_str()))
+        .filter(|timer| [LADDER_STEP, CLAIM_DUE, RECYCLE_DUE, DECISION_MAP_DUE].contains(&timer.kind.as_str()))
     {
         leads.push((&timer.tenant, AboutLead::deserialize(&timer.payload)?.lead));
     }

@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     setup::Setup,
     store::{
-        accounts,
+        accounts::{self, AccountRow},
         calculated_values::{self, RecordValues},
         field_recomputes::{self, Target},
         setup_versions,
@@ -48,18 +48,7 @@ impl App {
             Once::Answered(response) => return Ok(response),
             Once::New(claim) => claim,
         };
-        let setup = self.setup_with_attributes(&mut tx, tenant, &account).await?;
-        let now = self.clock.now();
-        let definitions = setup.fields.definitions(Entity::Account);
-        let outcomes = setup.fields.of_account(&account, &setup.context(now));
-        let key = account.id.key();
-        let values = (!definitions.is_empty()).then(|| RecordValues::new(key.to_owned(), definitions, &outcomes));
-        let json = values.as_ref().map(|values| &values.json);
-        let row = accounts::put(&mut tx, tenant, &account, json, now).await?;
-        calculated_values::save_keys(&mut tx, tenant, &values).await?;
-        if leads_follow(&setup) {
-            field_recomputes::request(&mut tx, tenant, &Target::AccountLeads(key.to_owned())).await?;
-        }
+        let row = self.write_account(&mut tx, tenant, &account).await?;
         let response = PutAccountResponse {
             account: Some(convert::account::account(&row)),
         };
@@ -67,6 +56,28 @@ impl App {
         tx.commit().await?;
         self.recomputes.wake(tenant);
         Ok(response)
+    }
+
+    /// Writes an account with its calculated values, and has those of its leads calculated anew.
+    pub(super) async fn write_account(
+        &self,
+        tx: &mut PgConnection,
+        tenant: &TenantId,
+        account: &Account,
+    ) -> Result<AccountRow, Error> {
+        let setup = self.setup_with_attributes(tx, tenant, account).await?;
+        let now = self.clock.now();
+        let definitions = setup.fields.definitions(Entity::Account);
+        let outcomes = setup.fields.of_account(account, &setup.context(now));
+        let key = account.id.key();
+        let values = (!definitions.is_empty()).then(|| RecordValues::new(key.to_owned(), definitions, &outcomes));
+        let json = values.as_ref().map(|values| &values.json);
+        let row = accounts::put(tx, tenant, account, json, now).await?;
+        calculated_values::save_keys(tx, tenant, &values).await?;
+        if leads_follow(&setup) {
+            field_recomputes::request(tx, tenant, &Target::AccountLeads(key.to_owned())).await?;
+        }
+        Ok(row)
     }
 
     /// Returns the setup, kept from changing, with the names of the account's attributes among those that formulas may read.

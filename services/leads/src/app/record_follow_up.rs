@@ -211,6 +211,8 @@ impl App {
             occur_time: Some(convert::timestamp(row.occur_time.to_jiff())),
         };
         self.tell(tx, caller, events::LEAD_FIRST_CONTACTED, id, &told).await?;
+        self.begin_decision_map(tx, &caller.tenant, id, (member, self.clock.now()))
+            .await?;
         Ok(true)
     }
 }

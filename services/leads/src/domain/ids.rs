@@ -183,6 +183,12 @@ slug!(/// A rule that gives tags, `tagRules/{tag_rule}`.
     TagRuleId, "tagRules", Alphabet::Readable);
 slug!(/// A step of a sale, `progressTags/{progress_tag}`.
     ProgressTagId, "progressTags", Alphabet::Readable);
+slug!(/// Something paid for a channel, `channelCosts/{channel_cost}`.
+    ChannelCostId, "channelCosts", Alphabet::Readable);
+slug!(/// Somebody who works for customers, `contacts/{contact}`.
+    ContactId, "contacts", Alphabet::Readable);
+slug!(/// A machine at a customer, `devices/{device}`.
+    DeviceId, "devices", Alphabet::Readable);
 uuid!(/// A lead, `leads/{lead}`.
     LeadId, "leads");
 uuid!(/// A follow-up, `followUps/{follow_up}`.
@@ -199,6 +205,8 @@ uuid!(/// A merge of two leads, `merges/{merge}`.
     MergeId, "merges");
 uuid!(/// A leave, `leaves/{leave}`.
     LeaveId, "leaves");
+uuid!(/// What holds between a customer and something else, `relations/{relation}`.
+    RelationId, "relations");
 
 /// A customer, `accounts/{account}`: what follows is what leads carry as their account, in any script.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

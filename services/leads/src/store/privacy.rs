@@ -124,6 +124,21 @@ pub(crate) async fn count(
          select 'duplicates', count(*) from lead_duplicates where tenant_id = $1 and reason <> ''
              and (earlier_id = any ($3) or later_id = any ($3) or reason ~ $2)
          union all
+         select 'first_orders', count(*) from first_orders where tenant_id = $1
+             and (lead_id = any ($3) and order_id <> '' or order_id ~ $2)
+         union all
+         select 'channel_costs', count(*) from channel_costs where tenant_id = $1 and concat_ws(' ', source, title) ~ $2
+         union all
+         select 'decision_roles', count(*) from decision_roles where tenant_id = $1
+             and (lead_id = any ($3) and (person, minutes, minutes_url) is distinct from ('', '', '')
+                 or concat_ws(' ', person, minutes, minutes_url) ~ $2)
+         union all
+         select 'contacts', count(*) from contacts where tenant_id = $1
+             and concat_ws(' ', display_name, title, array_to_string(phones || emails, ' ')) ~ $2
+         union all
+         select 'relations', count(*) from account_relations where tenant_id = $1
+             and (role ~ $2 or kind = 'purchase_cycle' and object ~ $2)
+         union all
          select 'accounts', count(*) from account_profiles where tenant_id = $1
              and concat_ws(' ', account, display_name, attributes::text, calculated::text) ~ $2",
     )
@@ -166,6 +181,13 @@ pub(crate) async fn export(
                  from lead_duplicates d where d.tenant_id = $1 and (d.earlier_id = any ($3) or d.later_id = any ($3))),
              'disputes', (select coalesce(jsonb_agg(to_jsonb(d) - 'evidence' order by d.dispute_id), '[]')
                  from lead_disputes d where d.tenant_id = $1 and d.lead_id = any ($3)),
+             'first_orders', (select coalesce(jsonb_agg(to_jsonb(o) order by o.lead_id), '[]')
+                 from first_orders o where o.tenant_id = $1 and o.lead_id = any ($3)),
+             'decision_roles', (select coalesce(jsonb_agg(to_jsonb(r) order by r.lead_id, r.role), '[]')
+                 from decision_roles r where r.tenant_id = $1 and r.lead_id = any ($3)),
+             'contacts', (select coalesce(jsonb_agg(to_jsonb(c) order by c.contact_id), '[]')
+                 from contacts c where c.tenant_id = $1
+                     and concat_ws(' ', c.display_name, c.title, array_to_string(c.phones || c.emails, ' ')) ~ $2),
              'accounts', (select coalesce(jsonb_agg(to_jsonb(a) order by a.account), '[]') from account_profiles a
                  where a.tenant_id = $1
                      and concat_ws(' ', a.account, a.display_name, a.attributes::text, a.calculated::text) ~ $2),
@@ -298,6 +320,22 @@ const CHILDREN: &[&str] = &[
          reason = case when lead_id = any ($3) then '' else regexp_replace(reason, $2, '***', 'g') end,
          decision = case when lead_id = any ($3) then '' else regexp_replace(decision, $2, '***', 'g') end
      where tenant_id = $1 and (lead_id = any ($3) or concat_ws(' ', reason, decision) ~ $2)",
+    "update first_orders set order_id = case when lead_id = any ($3) then '' else regexp_replace(order_id, $2, '***', 'g') end
+     where tenant_id = $1 and (lead_id = any ($3) or order_id ~ $2)",
+    "update channel_costs set source = regexp_replace(source, $2, '***', 'g'), title = regexp_replace(title, $2, '***', 'g')
+     where tenant_id = $1 and cardinality($3::uuid[]) >= 0 and concat_ws(' ', source, title) ~ $2",
+    "update decision_roles set
+         person = case when lead_id = any ($3) then '' else regexp_replace(person, $2, '***', 'g') end,
+         minutes = case when lead_id = any ($3) then '' else regexp_replace(minutes, $2, '***', 'g') end,
+         minutes_url = case when lead_id = any ($3) then '' else regexp_replace(minutes_url, $2, '***', 'g') end
+     where tenant_id = $1 and (lead_id = any ($3) or concat_ws(' ', person, minutes, minutes_url) ~ $2)",
+    "update contacts set display_name = '', title = '', phones = '{}', emails = '{}'
+     where tenant_id = $1 and cardinality($3::uuid[]) >= 0
+         and concat_ws(' ', display_name, title, array_to_string(phones || emails, ' ')) ~ $2",
+    // Whole, with an id that keeps two of them apart: what is masked alike would exclude each other.
+    "update account_relations set role = case when role ~ $2 then 'erased ' || relation_id else role end,
+         object = case when kind = 'purchase_cycle' and object ~ $2 then 'erased ' || relation_id else object end
+     where tenant_id = $1 and cardinality($3::uuid[]) >= 0 and (role ~ $2 or kind = 'purchase_cycle' and object ~ $2)",
     "update account_profiles set display_name = regexp_replace(display_name, $2, '***', 'g'),
          attributes = regexp_replace(attributes::text, $2, '***', 'g')::jsonb,
          calculated = regexp_replace(calculated::text, $2, '***', 'g')::jsonb

@@ -8,10 +8,12 @@ use reflex_proto::{
     leads::v1::{
         CaptureLeadRequest, GetLeadRequest, Lead, Member, NewLead, PutMemberRequest, PutRoutingPolicyRequest,
         PutTeamRequest, RoutingPolicy, Team, account_service_client::AccountServiceClient,
-        calendar_service_client::CalendarServiceClient, claim_service_client::ClaimServiceClient,
-        directory_service_client::DirectoryServiceClient, duplicate_service_client::DuplicateServiceClient,
-        field_service_client::FieldServiceClient, follow_up_service_client::FollowUpServiceClient,
-        form_service_client::FormServiceClient, import_service_client::ImportServiceClient,
+        calendar_service_client::CalendarServiceClient, channel_service_client::ChannelServiceClient,
+        claim_service_client::ClaimServiceClient, customer_service_client::CustomerServiceClient,
+        decision_map_service_client::DecisionMapServiceClient, directory_service_client::DirectoryServiceClient,
+        duplicate_service_client::DuplicateServiceClient, field_service_client::FieldServiceClient,
+        follow_up_service_client::FollowUpServiceClient, form_service_client::FormServiceClient,
+        import_service_client::ImportServiceClient, industry_service_client::IndustryServiceClient,
         lead_service_client::LeadServiceClient, member, merge_service_client::MergeServiceClient,
         ownership_service_client::OwnershipServiceClient, privacy_service_client::PrivacyServiceClient,
         routing_service_client::RoutingServiceClient, tag_service_client::TagServiceClient,
@@ -71,6 +73,10 @@ pub(crate) struct Caller {
     pub(crate) privacy: PrivacyServiceClient<Connection>,
     pub(crate) claims: ClaimServiceClient<Connection>,
     pub(crate) duplicates: DuplicateServiceClient<Connection>,
+    pub(crate) channels: ChannelServiceClient<Connection>,
+    pub(crate) maps: DecisionMapServiceClient<Connection>,
+    pub(crate) customers: CustomerServiceClient<Connection>,
+    pub(crate) industries: IndustryServiceClient<Connection>,
 }
 
 impl Leads {
@@ -151,6 +157,10 @@ impl Leads {
             privacy: PrivacyServiceClient::new(connection.clone()),
             claims: ClaimServiceClient::new(connection.clone()),
             duplicates: DuplicateServiceClient::new(connection.clone()),
+            channels: ChannelServiceClient::new(connection.clone()),
+            maps: DecisionMapServiceClient::new(connection.clone()),
+            customers: CustomerServiceClient::new(connection.clone()),
+            industries: IndustryServiceClient::new(connection.clone()),
             leads: LeadServiceClient::new(connection.clone()),
             imports: ImportServiceClient::new(connection),
         }

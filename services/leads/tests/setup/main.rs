@@ -2,6 +2,9 @@
 #![cfg(test)]
 
 mod calendars;
+mod channels;
+mod customers;
+mod decision_map;
 mod directory;
 mod duplicates;
 mod effects;
@@ -11,6 +14,7 @@ mod forms;
 mod harness;
 mod import;
 mod import_undo;
+mod industries;
 mod lead_import;
 mod leaves;
 mod merging;

@@ -35,6 +35,10 @@ pub enum Kind {
     PoolPolicy,
     /// How the tenant's leads are compared.
     DuplicatePolicy,
+    /// Which roles have to be reached by when after the first contact.
+    DecisionMapPolicy,
+    /// Something paid for a channel that leads come by.
+    ChannelCost,
     /// Form of a website.
     Form,
     /// Other system that posts signed bodies.
@@ -94,7 +98,7 @@ const PLAIN: Facts = Facts {
     output_only: &[],
 };
 
-const FACTS: [Facts; 19] = [
+const FACTS: [Facts; 21] = [
     Facts {
         kind: Kind::Calendar,
         name: "Calendar",
@@ -249,6 +253,29 @@ const FACTS: [Facts; 19] = [
         service: "reflex.leads.v1.DuplicateService",
         put: "PutDuplicatePolicy",
         read: Some("GetDuplicatePolicy"),
+        output_only: &["update_time"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::DecisionMapPolicy,
+        name: "DecisionMapPolicy",
+        message: "reflex.leads.v1.DecisionMapPolicy",
+        service: "reflex.leads.v1.DecisionMapService",
+        put: "PutDecisionMapPolicy",
+        read: Some("GetDecisionMapPolicy"),
+        filled_in: &["within", "roles"],
+        output_only: &["update_time"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::ChannelCost,
+        name: "ChannelCost",
+        message: "reflex.leads.v1.ChannelCost",
+        service: "reflex.leads.v1.ChannelService",
+        put: "PutChannelCost",
+        read: Some("ListChannelCosts"),
+        collection: Some("channelCosts"),
+        filled_in: &["month_count"],
         output_only: &["update_time"],
         ..PLAIN
     },

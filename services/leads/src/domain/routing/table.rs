@@ -116,7 +116,7 @@ pub fn write_table(entries: &[Entry], directory: &Directory, headings: Lang) -> 
         write(
             cells
                 .each_ref()
-                .map(|cell| cells::guarded(cell))
+                .map(|cell| reflex_table::escape(cell))
                 .each_ref()
                 .map(AsRef::as_ref),
         );
@@ -284,7 +284,7 @@ impl Row<'_> {
         let directory = self.vocabulary.directory;
         let mut entry = RawEntry::default();
         for (column, cell) in columns.iter().zip(record.cells()) {
-            let cell = cells::unguarded(cell.trim()).trim();
+            let cell = reflex_table::unescape(cell.trim()).trim();
             match column {
                 Column::Territory => {
                     entry.territory = self.place(*column, cell, |text| directory.territories.called(text));

@@ -1,33 +1,7 @@
-//! Single cells of a decision table: lists inside of one, and texts that a spreadsheet must not calculate.
-
-use std::borrow::Cow;
+//! Single cells of a decision table: lists inside of one.
 
 /// What parts the skills of a cell; the first is written, all are read.
 const SEPARATORS: [char; 6] = [';', ',', '|', '、', '，', '；'];
-/// What spreadsheets take for the beginning of a formula, in half and full width.
-const FORMULA_STARTS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
-
-/// Writes an apostrophe before a text that would be taken for a formula, or that looks as if it had one already.
-pub(super) fn guarded(text: &str) -> Cow<'_, str> {
-    if is_formula(text.trim_start_matches('\'')) {
-        Cow::Owned(format!("'{text}"))
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
-/// Takes the apostrophe of [`guarded`] off again.
-pub(super) fn unguarded(text: &str) -> &str {
-    match text.strip_prefix('\'') {
-        Some(rest) if is_formula(rest.trim_start_matches('\'')) => rest,
-        _ => text,
-    }
-}
-
-fn is_formula(text: &str) -> bool {
-    text.starts_with(FORMULA_STARTS)
-}
-
 /// Writes skills into one cell; one with a separator or quotation mark of its own is quoted.
 pub(super) fn join(skills: &[String]) -> String {
     let quoted = |skill: &String| {
@@ -93,25 +67,6 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_spreadsheet_would_calculate_is_guarded_and_comes_back() {
-        for (text, written) in [
-            ("华东", "华东"),
-            ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
-            ("-预算 < 0", "'-预算 < 0"),
-            ("＝SUM(A1)", "'＝SUM(A1)"),
-            ("@家", "'@家"),
-            ("'=1", "''=1"),
-            ("''+1", "'''+1"),
-            ("'展会' = 来源", "'展会' = 来源"),
-            ("'", "'"),
-            ("", ""),
-        ] {
-            assert_eq!(guarded(text), written);
-            assert_eq!(unguarded(written), text, "{written}");
-        }
-    }
 
     #[test]
     fn skills_share_a_cell() {
