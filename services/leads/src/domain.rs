@@ -8,6 +8,7 @@
 //! ([`claim`], [`due`] by a [`ladder`], [`escalation`], [`follow_up`]). Beside it forms ([`form`], [`form_schema`],
 //! [`submission`]), signed bodies ([`webhook`]) and files ([`lead_file`], [`member_file`]); when leads go back to the [`pool`]
 //! and which [`tags`] they get, at the capture and for the [`lead_fact`]s that come later.
+//! Which leads go to salespeople at all says the [`gate`], which asks lists that come as files ([`gate_file`]).
 //! What formulas make of leads and their [`account`]s is [`calculated`], over the [`lead_fields`] that conditions read, too.
 
 pub mod account;
@@ -23,6 +24,8 @@ pub mod escalation;
 pub mod follow_up;
 pub mod form;
 pub mod form_schema;
+pub mod gate;
+pub mod gate_file;
 pub mod ids;
 pub mod ladder;
 pub mod lead;

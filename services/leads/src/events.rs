@@ -21,6 +21,9 @@ pub(crate) const LEAD_FIRST_CONTACTED: &str = "reflex.leads.v1.LeadFirstContacte
 pub(crate) const FOLLOW_UP_RECORDED: &str = "reflex.leads.v1.FollowUpRecorded";
 pub(crate) const LEAD_MERGED: &str = "reflex.leads.v1.LeadMerged";
 pub(crate) const LEAD_UNMERGED: &str = "reflex.leads.v1.LeadUnmerged";
+pub(crate) const LEAD_GATED: &str = "reflex.leads.v1.LeadGated";
+pub(crate) const LEAD_NURTURED: &str = "reflex.leads.v1.LeadNurtured";
+pub(crate) const LEAD_RETURNED: &str = "reflex.leads.v1.LeadReturned";
 pub(crate) const SUBJECT_ERASED: &str = "reflex.leads.v1.SubjectErased";
 pub(crate) const MEMBER_CHANGED: &str = "reflex.leads.v1.MemberChanged";
 

@@ -7,9 +7,11 @@ mod directory;
 mod field;
 mod follow_up;
 mod form;
+mod gate;
 mod import;
 mod lead;
 mod merge;
+mod nurture;
 mod ownership;
 mod pool;
 mod privacy;
@@ -23,7 +25,7 @@ use reflex_proto::leads::v1::{
     account_service_server::AccountServiceServer, calendar_service_server::CalendarServiceServer,
     claim_service_server::ClaimServiceServer, directory_service_server::DirectoryServiceServer,
     field_service_server::FieldServiceServer, follow_up_service_server::FollowUpServiceServer,
-    form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
+    form_service_server::FormServiceServer, gate_service_server::GateServiceServer, nurture_service_server::NurtureServiceServer, import_service_server::ImportServiceServer,
     lead_service_server::LeadServiceServer, merge_service_server::MergeServiceServer,
     ownership_service_server::OwnershipServiceServer, pool_service_server::PoolServiceServer,
     privacy_service_server::PrivacyServiceServer, routing_service_server::RoutingServiceServer,
@@ -42,9 +44,11 @@ pub(crate) const SERVICES: &[&str] = &[
     "reflex.leads.v1.FieldService",
     "reflex.leads.v1.FollowUpService",
     "reflex.leads.v1.FormService",
+    "reflex.leads.v1.GateService",
     "reflex.leads.v1.ImportService",
     "reflex.leads.v1.LeadService",
     "reflex.leads.v1.MergeService",
+    "reflex.leads.v1.NurtureService",
     "reflex.leads.v1.OwnershipService",
     "reflex.leads.v1.PoolService",
     "reflex.leads.v1.PrivacyService",
@@ -80,6 +84,8 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(PrivacyServiceServer::new(rpc()))
         .add_service(PoolServiceServer::new(rpc()))
         .add_service(TagServiceServer::new(rpc()))
-        .add_service(WebhookServiceServer::new(rpc()));
+        .add_service(WebhookServiceServer::new(rpc()))
+        .add_service(GateServiceServer::new(rpc()))
+        .add_service(NurtureServiceServer::new(rpc()));
     routes.routes()
 }

@@ -17,6 +17,7 @@ use tracing::warn;
 
 use super::{
     App,
+    gate::{GATE_DUE, GATE_SWEEP},
     pool_clocks::{COOLDOWN_ENDED, POOL_SWEEP, RECYCLE_DUE},
     recompute::{By, ClockStart},
     tagging::TAG_EXPIRED,
@@ -167,6 +168,8 @@ impl Fire for LeadTimers {
                     let leave: LeaveEnd = serde_json::from_value(timer.payload.clone())?;
                     reroute::request(tx, &timer.tenant, Trigger::LeaveEnded, Some(&leave.team)).await?;
                 }
+                GATE_DUE => self.look_again(tx, timer).await?,
+                GATE_SWEEP => self.sweep_gate(tx, timer).await?,
                 TAG_EXPIRED => self.0.expire_tag(tx, timer).await?,
                 unknown => warn!(kind = unknown, "a timer of an unknown kind was passed over"),
             }
@@ -337,7 +340,7 @@ async fn lock_leads(tx: &mut PgConnection, timers: &[Timer]) -> Result<(), FireE
     let mut leads = Vec::with_capacity(timers.len());
     for timer in timers
         .iter()
-        .filter(|timer| [LADDER_STEP, CLAIM_DUE, RECYCLE_DUE].contains(&timer.kind.as_str()))
+        .filter(|timer| [LADDER_STEP, CLAIM_DUE, RECYCLE_DUE, GATE_DUE].contains(&timer.kind.as_str()))
     {
         leads.push((&timer.tenant, AboutLead::deserialize(&timer.payload)?.lead));
     }

@@ -4,6 +4,7 @@
 //! Everything between reading and writing is a pure fold over a snapshot ([`route_batch`]).
 
 mod effects;
+pub(crate) mod screening;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -24,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use self::effects::Effects;
+use self::{effects::Effects, screening::Drafts};
 use super::{App, lead_facts};
 use crate::{
     domain::{
@@ -149,9 +150,13 @@ impl Intake {
             batch.route(&mut tx, leads, Trigger::Captured).await?;
         }
         let routed = batch.effects.changes.moves.len();
+        let asks = batch.effects.screened.asks();
         batch.effects.save(&mut tx, app.clock.now()).await?;
         tx.commit().await?;
         app.relay.wake();
+        if asks {
+            app.lookups.wake(tenant);
+        }
         self.batch_sizes
             .record(routed as u64, &[KeyValue::new("tenant", tenant.to_string())]);
         Ok(())
@@ -164,6 +169,7 @@ struct Batch<'a> {
     setup: &'a Setup,
     snapshot: Snapshot,
     effects: Effects<'a>,
+    app: &'a App,
     /// Leads that were looked at, so that two reasons do not route one twice.
     seen: HashSet<Uuid>,
 }
@@ -185,6 +191,7 @@ impl<'a> Batch<'a> {
             setup,
             snapshot,
             effects,
+            app,
             seen: HashSet::new(),
         }
     }
@@ -259,6 +266,7 @@ impl<'a> Batch<'a> {
             let record = || RecordValues::new(lead.lead_id.to_string(), definitions, &outcomes);
             values.push((!definitions.is_empty()).then(record));
         }
+        let Drafts { leads, facts, values } = self.screen(tx, trigger, Drafts { leads, facts, values }).await?;
         let decisions = route_batch(&facts, &mut self.snapshot, now);
         let mut placed = 0;
         for (((lead, facts), decision), values) in leads.iter().zip(&facts).zip(&decisions).zip(values) {

@@ -102,10 +102,14 @@ pub(crate) async fn count(
              and (lead_id = any ($3) and (note <> '' or next_action <> '') or concat_ws(' ', note, next_action) ~ $2)
          union all
          select 'history', count(*) from lead_history where tenant_id = $1
-             and (lead_id = any ($3) and kind in ('closed', 'released') and detail not in ('', 'converted', 'lost', 'invalid')
+             and (lead_id = any ($3) and kind in ('closed', 'released', 'returned', 'nurtured') and detail not in ('', 'converted', 'lost', 'invalid')
                  or detail ~ $2)
          union all
          select 'lead_facts', count(*) from lead_facts where tenant_id = $1 and (lead_id = any ($3) or object ~ $2)
+         union all
+         select 'gates', count(*) from lead_gates where tenant_id = $1 and (lead_id = any ($3) or judgement::text ~ $2)
+         union all
+         select 'visits', count(*) from gate_visits where tenant_id = $1 and visitor ~ $2
          union all
          select 'tags', count(*) from lead_tags where tenant_id = $1
              and (lead_id = any ($3) or concat_ws(' ', tag, evidence) ~ $2)
@@ -146,6 +150,10 @@ pub(crate) async fn export(
                  from lead_history h where h.tenant_id = $1 and h.lead_id = any ($3)),
              'lead_facts', (select coalesce(jsonb_agg(to_jsonb(f) order by f.fact_id), '[]')
                  from lead_facts f where f.tenant_id = $1 and f.lead_id = any ($3)),
+             'gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.lead_id), '[]')
+                 from lead_gates g where g.tenant_id = $1 and g.lead_id = any ($3)),
+             'visits', (select coalesce(jsonb_agg(to_jsonb(v) order by v.version, v.visitor, v.competitor), '[]')
+                 from gate_visits v where v.tenant_id = $1 and v.visitor ~ $2),
              'tags', (select coalesce(jsonb_agg(to_jsonb(t) order by t.lead_id, t.tag), '[]')
                  from lead_tags t where t.tenant_id = $1 and t.lead_id = any ($3)),
              'escalations', (select coalesce(jsonb_agg(to_jsonb(e) order by e.lead_id, e.step), '[]')
@@ -257,10 +265,12 @@ const CHILDREN: &[&str] = &[
          or concat_ws(' ', note, next_action) ~ $2)",
     "update lead_history set detail = case
          when lead_id = any ($3) and kind = 'closed' then split_part(detail, ':', 1)
-         when lead_id = any ($3) and kind = 'released' then ''
+         when lead_id = any ($3) and kind in ('released', 'returned', 'nurtured') then ''
          else regexp_replace(detail, $2, '***', 'g') end
-     where tenant_id = $1 and (lead_id = any ($3) and kind in ('closed', 'released') or detail ~ $2)",
+     where tenant_id = $1 and (lead_id = any ($3) and kind in ('closed', 'released', 'returned', 'nurtured') or detail ~ $2)",
     "delete from lead_facts where tenant_id = $1 and (lead_id = any ($3) or object ~ $2)",
+    "delete from lead_gates where tenant_id = $1 and (lead_id = any ($3) or judgement::text ~ $2)",
+    "delete from gate_visits where tenant_id = $1 and visitor ~ $2 and cardinality($3::uuid[]) >= 0",
     "delete from lead_tags where tenant_id = $1 and (lead_id = any ($3) or concat_ws(' ', tag, evidence) ~ $2)",
     "update lead_merges set
          reason = case when survivor = any ($3) or loser = any ($3) then '' else regexp_replace(reason, $2, '***', 'g') end,

@@ -10,7 +10,8 @@ use reflex_proto::{
         PutTeamRequest, RoutingPolicy, Team, account_service_client::AccountServiceClient,
         calendar_service_client::CalendarServiceClient, claim_service_client::ClaimServiceClient,
         directory_service_client::DirectoryServiceClient, field_service_client::FieldServiceClient,
-        follow_up_service_client::FollowUpServiceClient, form_service_client::FormServiceClient,
+        follow_up_service_client::FollowUpServiceClient, form_service_client::FormServiceClient, gate_service_client::GateServiceClient,
+        nurture_service_client::NurtureServiceClient,
         import_service_client::ImportServiceClient, lead_service_client::LeadServiceClient, member,
         merge_service_client::MergeServiceClient, ownership_service_client::OwnershipServiceClient,
         privacy_service_client::PrivacyServiceClient, routing_service_client::RoutingServiceClient,
@@ -69,17 +70,24 @@ pub(crate) struct Caller {
     pub(crate) ownership: OwnershipServiceClient<Connection>,
     pub(crate) privacy: PrivacyServiceClient<Connection>,
     pub(crate) claims: ClaimServiceClient<Connection>,
+    pub(crate) gate: GateServiceClient<Connection>,
+    pub(crate) nurture: NurtureServiceClient<Connection>,
 }
 
 impl Leads {
     pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// Starts with further settings.
+    pub(crate) async fn start_with(settings_beside: &str) -> Self {
         let database = TestDatabase::create(SCHEMA.parts).await;
         let redis = TestRedis::create().await;
         let settings = tempfile::NamedTempFile::new().unwrap();
         let text = format!(
             "page_token_key = '0123456789abcdef0123456789abcdef'\n\
              [database]\napp_url = '{}'\nworker_url = '{}'\nowner_url = '{}'\n\
-             [redis]\nurl = '{}'\nprefix = '{}'\n",
+             [redis]\nurl = '{}'\nprefix = '{}'\n{settings_beside}",
             database.app_url(),
             database.worker_url(),
             database.owner_url(),
@@ -148,6 +156,8 @@ impl Leads {
             ownership: OwnershipServiceClient::new(connection.clone()),
             privacy: PrivacyServiceClient::new(connection.clone()),
             claims: ClaimServiceClient::new(connection.clone()),
+            gate: GateServiceClient::new(connection.clone()),
+            nurture: NurtureServiceClient::new(connection.clone()),
             leads: LeadServiceClient::new(connection.clone()),
             imports: ImportServiceClient::new(connection),
         }

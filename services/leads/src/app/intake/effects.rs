@@ -11,6 +11,7 @@ use reflex_timers::Timer;
 use sqlx::PgConnection;
 use tracing::info_span;
 
+use super::screening::Screened;
 use crate::{
     app::{
         fire_timers::{ClaimFuse, LadderStep},
@@ -42,15 +43,17 @@ use crate::{
 
 /// What a batch of decisions does.
 pub(super) struct Effects<'a> {
-    tenant: &'a TenantId,
+    pub(super) tenant: &'a TenantId,
     setup: &'a Setup,
-    ids: &'a SharedIds,
+    pub(super) ids: &'a SharedIds,
     /// The instant of all decisions of the batch.
     pub(super) now: Timestamp,
     pub(super) changes: Changes,
     timers: Vec<Timer>,
     tags: Vec<NewTag>,
     facts: Vec<NewEvent>,
+    /// What the gate says of the batch's leads.
+    pub(super) screened: Screened,
 }
 
 /// By when a lead must be claimed and called.
@@ -73,6 +76,7 @@ impl<'a> Effects<'a> {
             timers: Vec::new(),
             tags: Vec::new(),
             facts: Vec::new(),
+            screened: Screened::default(),
         }
     }
 
@@ -148,6 +152,7 @@ impl<'a> Effects<'a> {
 
     /// Writes everything that was added.
     pub(super) async fn save(self, tx: &mut PgConnection, now: Timestamp) -> Result<(), DbError> {
+        self.screened.save(tx, self.tenant, self.now).await?;
         if self.changes.moves.is_empty() && self.changes.reroutes.is_empty() {
             return Ok(());
         }
@@ -238,7 +243,8 @@ impl<'a> Effects<'a> {
     ) {
         let ladder = self.setup.ladders.choose(&decision.trace.product_path);
         let calendar = self.setup.calendar_of_team(team);
-        let start = lead.create_time.to_jiff();
+        // Who was kept from salespeople until now could not be called before.
+        let start = lead.return_time.unwrap_or(lead.create_time).to_jiff();
         let Ok(plan) = due::plan(ladder, self.setup.calendar(&calendar), start) else {
             return;
         };

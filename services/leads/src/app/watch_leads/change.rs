@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use prost::Message as _;
 use reflex_proto::leads::v1::{
-    ClaimExpired, LeadAssigned, LeadChange, LeadClaimed, LeadClosed, LeadEscalated, LeadFirstContacted, LeadQueued,
-    LeadRecycled, lead_change::Kind,
+    ClaimExpired, LeadAssigned, LeadChange, LeadClaimed, LeadClosed, LeadEscalated, LeadFirstContacted, LeadGated,
+    LeadNurtured, LeadQueued, LeadRecycled, LeadReturned, lead_change::Kind,
 };
 use reflex_rpc::identity::Caller;
 
@@ -86,6 +86,22 @@ impl Told {
             events::LEAD_CLOSED => {
                 let told = LeadClosed::decode(data).ok()?;
                 (Kind::Closed, Some(State::Closed), vec![told.member], String::new())
+            }
+            events::LEAD_GATED => {
+                let state = match LeadGated::decode(data).ok()?.verdict.as_str() {
+                    "hold" => Some(State::Held),
+                    "nurture" => Some(State::Nurture),
+                    _ => None,
+                };
+                (Kind::Gated, state, Vec::new(), String::new())
+            }
+            events::LEAD_NURTURED => {
+                let told = LeadNurtured::decode(data).ok()?;
+                (Kind::Nurtured, Some(State::Nurture), vec![told.member], String::new())
+            }
+            events::LEAD_RETURNED => {
+                let told = LeadReturned::decode(data).ok()?;
+                (Kind::Returned, Some(State::Queued), vec![told.member], String::new())
             }
             events::LEAD_MERGED => (Kind::Merged, Some(State::Merged), Vec::new(), String::new()),
             events::LEAD_UNMERGED => (Kind::Unmerged, None, Vec::new(), String::new()),
