@@ -20,6 +20,7 @@ mod leads_from_a_file;
 mod no_tenant_no_rows;
 mod notifications_respect_the_limit;
 mod permissions;
+mod registries_keep_the_contract;
 mod setup_is_exported;
 mod tags_open_the_way;
 mod tenants_are_apart;

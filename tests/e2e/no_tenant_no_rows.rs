@@ -19,6 +19,7 @@ const REFUSED: &str = "42501";
 const WORKER_READS: &[(&str, &[&str])] = &[
     ("_sqlx_migrations", &["*"]),
     ("channels", &["channel", "enabled", "tenant_id"]),
+    ("company_lookups", &["domain", "next_attempt_time", "shard", "tenant_id"]),
     ("field_recomputes", &["*"]),
     ("inbox", &["create_time"]),
     ("inbox_items", &["create_time"]),
@@ -56,6 +57,10 @@ const FILLERS: &[(&str, &str)] = &[
     (
         "shard_members",
         "insert into shard_members values ('x', gen_random_uuid(), now())",
+    ),
+    (
+        "company_lookups",
+        "insert into company_lookups (tenant_id, domain, shard, next_attempt_time) values ('huadong', 'x.cn', 0, now())",
     ),
     ("outbox_pending", "insert into outbox_pending values (1, 'huadong')"),
     (

@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 97),
-    (Role::Manager, 92),
-    (Role::Sales, 54),
+    (Role::Admin, 108),
+    (Role::Manager, 103),
+    (Role::Sales, 59),
     (Role::Integration, 8),
-    (Role::Viewer, 41),
-    (Role::Service, 47),
+    (Role::Viewer, 46),
+    (Role::Service, 52),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

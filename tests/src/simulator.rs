@@ -26,6 +26,7 @@ mod dingtalk;
 mod fault;
 mod ledger;
 mod limit;
+mod registry;
 mod server;
 mod webhook;
 mod wecom;
@@ -78,6 +79,7 @@ struct Shared {
     dingtalk: dingtalk::Robots,
     wecom: wecom::Robots,
     webhooks: webhook::Hooks,
+    registry: registry::Companies,
     connections: AtomicU64,
 }
 
@@ -96,12 +98,14 @@ impl Simulator {
             dingtalk: dingtalk::Robots::new(options.robots, options.limit_per_minute, options.lock),
             wecom: wecom::Robots::new(options.wecom_robots, options.limit_per_minute),
             webhooks: webhook::Hooks::new(options.webhooks),
+            registry: registry::Companies::default(),
             connections: AtomicU64::new(0),
         });
         let routes = Router::new()
             .merge(dingtalk::routes())
             .merge(wecom::routes())
             .merge(webhook::routes())
+            .merge(registry::routes())
             .merge(control::routes())
             .with_state(shared.clone());
         let mut tasks = JoinSet::new();
@@ -139,6 +143,17 @@ impl Simulator {
     /// Adds a `WeCom` robot, or replaces the one with the same key, limits forgotten.
     pub fn add_wecom_robot(&self, robot: WecomRobot) {
         self.shared.wecom.add(robot);
+    }
+
+    /// Returns the base URL of the registry of companies; faults are scripted under the token `registry`.
+    #[must_use]
+    pub fn registry_url(&self) -> String {
+        format!("{}{}", self.url(), registry::PATH)
+    }
+
+    /// Lists a company under a domain in the registry.
+    pub fn list_company(&self, domain: &str, company: &str, industry_code: &str) {
+        self.shared.registry.add(domain, company, industry_code);
     }
 
     /// Returns the address at which a receiver of webhooks listens.

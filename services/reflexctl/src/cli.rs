@@ -7,7 +7,7 @@ use reflex_tenancy::TenantId;
 
 use crate::commands::{
     accounts, apply, calendar, claims, dead_letters, export, expr, fields, follow_ups, inbox, keys, leads, members,
-    messages, privacy, routing, tags, webhooks,
+    gate, messages, nurture, privacy, routing, tags, webhooks,
 };
 
 /// Reflex from the command line: set up tenants, take leads in, see who got them and why, and who was told.
@@ -86,6 +86,8 @@ pub(crate) enum Command {
     Accounts(accounts::Accounts),
     Fields(fields::Fields),
     Tags(tags::Tags),
+    Gate(gate::Gate),
+    Nurture(nurture::Nurture),
     Inbox(inbox::Inbox),
     Messages(messages::Messages),
     Privacy(privacy::Privacy),

@@ -30,7 +30,7 @@ use crate::harness::{
 };
 
 pub(crate) const COMPANIES: &str = "域名,公司,行业代码\nduanya.cn,苏州锻压机床有限公司,C3421\nmaoyi.cn,宁波远洋贸易有限公司,F5162\n";
-pub(crate) const VISITS: &str = "访客,竞品,访问时间\nzhao@duanya.cn,rival.com,2026-01-10 08:00\n";
+pub(crate) const VISITS: &str = "访客,竞品,访问时间\nzhao@duanya.cn,rival.com,2026-02-20 08:00\n";
 
 impl Caller {
     pub(crate) async fn put_gate(&mut self, policy: GatePolicy) -> Result<GatePolicy, Status> {
@@ -281,7 +281,7 @@ async fn what_the_lists_say_decides_also_about_leads_that_are_nurtured() {
     assert_eq!(admin.lead(&zhao).await.state(), lead::State::Nurture);
     // The visit is too long ago some day; the sweep of the hour finds out, with a list that is young enough.
     leads.advance(SignedDuration::from_hours(31 * 24));
-    admin.visits("访客,竞品,访问时间\nzhao@duanya.cn,rival.com,2026-01-10 08:00\n").await;
+    admin.visits("访客,竞品,访问时间\nzhao@duanya.cn,rival.com,2026-02-20 08:00\n").await;
     leads.advance(SignedDuration::from_mins(61));
     admin.wait_for_owner(&zhao, "members/li").await;
 }
@@ -330,8 +330,15 @@ async fn a_list_that_is_too_old_is_unknown_and_not_false() {
     leads.clock.advance(SignedDuration::from_hours(8 * 24));
     let verdict = admin.evaluate(&name, Some(strict())).await.unwrap();
     assert_eq!(truths(&verdict)[2], (Criterion::NoCompetitor, Truth::Unknown, "stale"));
-    leads.clock.advance(SignedDuration::from_hours(366 * 24));
-    let verdict = admin.evaluate(&name, Some(strict())).await.unwrap();
+    let mut brief = strict();
+    brief.industry = Some(gate_policy::Industry {
+        max_age: Some(prost_types::Duration {
+            seconds: 7 * 86_400,
+            nanos: 0,
+        }),
+        ..gate_policy::Industry::default()
+    });
+    let verdict = admin.evaluate(&name, Some(brief)).await.unwrap();
     assert_eq!(truths(&verdict)[1], (Criterion::Industry, Truth::Unknown, "stale"));
     assert_eq!(verdict.verdict(), Verdict::Hold);
 }

@@ -33,6 +33,8 @@ pub enum Kind {
     Ladder,
     /// The tenant's one pool policy.
     PoolPolicy,
+    /// The tenant's one gate.
+    GatePolicy,
     /// Form of a website.
     Form,
     /// Other system that posts signed bodies.
@@ -92,7 +94,7 @@ const PLAIN: Facts = Facts {
     output_only: &[],
 };
 
-const FACTS: [Facts; 18] = [
+const FACTS: [Facts; 19] = [
     Facts {
         kind: Kind::Calendar,
         name: "Calendar",
@@ -238,6 +240,16 @@ const FACTS: [Facts; 18] = [
         put: "PutPoolPolicy",
         read: Some("GetPoolPolicy"),
         output_only: &["update_time"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::GatePolicy,
+        name: "GatePolicy",
+        message: "reflex.leads.v1.GatePolicy",
+        service: "reflex.leads.v1.GateService",
+        put: "PutGatePolicy",
+        read: Some("GetGatePolicy"),
+        output_only: &["version", "update_time"],
         ..PLAIN
     },
     Facts {

@@ -131,6 +131,9 @@ enum State {
     Contacted,
     Closed,
     Merged,
+    Held,
+    Nurture,
+    SetAside,
 }
 
 impl State {
@@ -145,6 +148,9 @@ impl State {
             Some(Self::Contacted) => lead::State::Contacted,
             Some(Self::Closed) => lead::State::Closed,
             Some(Self::Merged) => lead::State::Merged,
+            Some(Self::Held) => lead::State::Held,
+            Some(Self::Nurture) => lead::State::Nurture,
+            Some(Self::SetAside) => lead::State::SetAside,
         }
     }
 }
