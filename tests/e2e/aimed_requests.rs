@@ -295,7 +295,11 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
     ),
     ("leads.v1.GateService/GetGatePolicy", "{}", MISSING),
     ("leads.v1.GateService/EvaluateGate", r#"{"lead": "<lead>"}"#, MISSING),
-    ("leads.v1.GateService/ExplainGate", r#"{"lead": "<kept_lead>"}"#, MISSING),
+    (
+        "leads.v1.GateService/ExplainGate",
+        r#"{"lead": "<kept_lead>"}"#,
+        MISSING,
+    ),
     (
         "leads.v1.GateService/ImportCompanies",
         r#"{"csv": "ZG9tYWluLGNvbXBhbnksaW5kdXN0cnlfY29kZQphLmNuLHgsQzM0Cg=="}"#,

@@ -19,7 +19,10 @@ const REFUSED: &str = "42501";
 const WORKER_READS: &[(&str, &[&str])] = &[
     ("_sqlx_migrations", &["*"]),
     ("channels", &["channel", "enabled", "tenant_id"]),
-    ("company_lookups", &["domain", "next_attempt_time", "shard", "tenant_id"]),
+    (
+        "company_lookups",
+        &["domain", "next_attempt_time", "shard", "tenant_id"],
+    ),
     ("field_recomputes", &["*"]),
     ("inbox", &["create_time"]),
     ("inbox_items", &["create_time"]),

@@ -35,9 +35,16 @@ async fn keeps_the_contract(registry: &mut impl CompanyRegistry) {
     let found = registry.find(&asked).await.unwrap();
     let found: BTreeMap<&str, (&str, &str)> = found
         .iter()
-        .map(|(asked, company)| (asked.as_str(), (company.domain.as_str(), company.industry_code.as_str())))
+        .map(|(asked, company)| {
+            (
+                asked.as_str(),
+                (company.domain.as_str(), company.industry_code.as_str()),
+            )
+        })
         .collect();
-    let expected = ANSWERS.into_iter().filter_map(|(domain, answer)| Some((domain, answer?)));
+    let expected = ANSWERS
+        .into_iter()
+        .filter_map(|(domain, answer)| Some((domain, answer?)));
     assert_eq!(found, expected.collect());
     assert!(registry.find(&[]).await.unwrap().is_empty());
 }
@@ -109,9 +116,7 @@ async fn whatever_goes_wrong_is_an_outage_and_after_some_the_registry_is_left_al
             status: 503,
             retry_after_seconds: None,
         },
-        Fault::Body {
-            body: "<html>".into(),
-        },
+        Fault::Body { body: "<html>".into() },
         Fault::Reset,
         Fault::Hang { milliseconds: 5_000 },
     ] {
@@ -129,5 +134,9 @@ async fn whatever_goes_wrong_is_an_outage_and_after_some_the_registry_is_left_al
         assert!(registry.find(&asked).await.is_err(), "two failures, then the breaker");
     }
     clock.advance(SignedDuration::from_secs(31));
-    assert_eq!(registry.find(&asked).await.unwrap().len(), 1, "after the pause it is tried again");
+    assert_eq!(
+        registry.find(&asked).await.unwrap().len(),
+        1,
+        "after the pause it is tried again"
+    );
 }

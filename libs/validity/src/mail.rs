@@ -8,19 +8,51 @@ use reflex_matching::text::fold;
 use crate::{Reason, text};
 
 /// Domains of mailboxes for a few minutes, one a line; those below them count as well.
-static DISPOSABLE: LazyLock<HashSet<&str>> =
-    LazyLock::new(|| include_str!("../data/disposable.txt").lines().collect());
+static DISPOSABLE: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("../data/disposable.txt").lines().collect());
 
 /// Domains under which everybody may have a mailbox.
 const PUBLIC: [&str; 26] = [
-    "126.com", "139.com", "163.com", "188.com", "189.cn", "21cn.com", "aliyun.com", "foxmail.com", "gmail.com", "gmx.de",
-    "hotmail.com", "icloud.com", "live.com", "me.com", "msn.com", "naver.com", "outlook.com", "qq.com", "sina.cn",
-    "sina.com", "sohu.com", "vip.163.com", "vip.qq.com", "wo.cn", "yahoo.com", "yeah.net",
+    "126.com",
+    "139.com",
+    "163.com",
+    "188.com",
+    "189.cn",
+    "21cn.com",
+    "aliyun.com",
+    "foxmail.com",
+    "gmail.com",
+    "gmx.de",
+    "hotmail.com",
+    "icloud.com",
+    "live.com",
+    "me.com",
+    "msn.com",
+    "naver.com",
+    "outlook.com",
+    "qq.com",
+    "sina.cn",
+    "sina.com",
+    "sohu.com",
+    "vip.163.com",
+    "vip.qq.com",
+    "wo.cn",
+    "yahoo.com",
+    "yeah.net",
 ];
 /// Domains that stand in examples.
 const OF_EXAMPLES: [&str; 12] = [
-    "example.com", "example.org", "example.net", "example.cn", "test.com", "test.cn", "email.com", "xxx.com", "aaa.com",
-    "abc.com", "asdf.com", "123.com",
+    "example.com",
+    "example.org",
+    "example.net",
+    "example.cn",
+    "test.com",
+    "test.cn",
+    "email.com",
+    "xxx.com",
+    "aaa.com",
+    "abc.com",
+    "asdf.com",
+    "123.com",
 ];
 /// What stands before the `@` of addresses that nobody reads.
 const NOBODY: [&str; 12] = [
@@ -60,7 +92,11 @@ pub(crate) fn look(cell: &str) -> Mail {
     if cell.is_empty() {
         return Mail::Missing;
     }
-    let first = cell.split([',', ';', '；', '，', '/']).next().unwrap_or_default().trim();
+    let first = cell
+        .split([',', ';', '；', '，', '/'])
+        .next()
+        .unwrap_or_default()
+        .trim();
     let Some((local, domain)) = first.split_once('@') else {
         return Mail::Malformed;
     };
@@ -102,7 +138,10 @@ fn is_domain(domain: &str) -> bool {
             && part.chars().all(|char| char.is_alphanumeric() || char == '-')
     };
     let last = domain.rsplit('.').next().unwrap_or_default();
-    domain.contains('.') && domain.split('.').all(part) && last.chars().count() >= 2 && !last.chars().all(|it| it.is_ascii_digit())
+    domain.contains('.')
+        && domain.split('.').all(part)
+        && last.chars().count() >= 2
+        && !last.chars().all(|it| it.is_ascii_digit())
 }
 
 #[cfg(test)]

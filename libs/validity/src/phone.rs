@@ -57,7 +57,9 @@ pub(crate) fn look(cell: &str) -> Phone {
 }
 
 fn one(text: &str) -> Phone {
-    let main = ["分机", "转", "ext", "#"].iter().find_map(|mark| Some(text.split_once(mark)?.0));
+    let main = ["分机", "转", "ext", "#"]
+        .iter()
+        .find_map(|mark| Some(text.split_once(mark)?.0));
     let main = main.unwrap_or(text).trim();
     let is_foreign = main.starts_with('+') || main.starts_with("00");
     let mut digits: String = main.chars().filter(char::is_ascii_digit).collect();
@@ -71,11 +73,18 @@ fn one(text: &str) -> Phone {
     digits = digits.strip_prefix("00").map(str::to_owned).unwrap_or(digits);
     let home = digits.strip_prefix("86").filter(|rest| is_foreign || rest.len() == 11);
     if is_foreign && home.is_none() {
-        return if (7..=15).contains(&digits.len()) { Phone::Sound } else { Phone::Malformed };
+        return if (7..=15).contains(&digits.len()) {
+            Phone::Sound
+        } else {
+            Phone::Malformed
+        };
     }
     let digits = home.unwrap_or(&digits);
     // A mobile that is dialled over a trunk line.
-    let bare = digits.strip_prefix('0').filter(|rest| is_mobile(rest)).unwrap_or(digits);
+    let bare = digits
+        .strip_prefix('0')
+        .filter(|rest| is_mobile(rest))
+        .unwrap_or(digits);
     // The sign before an extension is often lost: 0512-66886688-801.
     let without_extension = main.rsplit_once('-').map(|(before, _)| {
         let kept: String = before.chars().filter(char::is_ascii_digit).collect();
@@ -148,11 +157,9 @@ fn is_made_up(digits: &str) -> bool {
     let same = run(0);
     let counted = run(1).max(run(-1));
     let kinds = bytes.iter().collect::<std::collections::HashSet<_>>().len();
-    let repeats = |length: usize| bytes.len() >= 3 * length && bytes.chunks(length).skip(1).all(|chunk| bytes.starts_with(chunk));
-    same >= 7
-        || counted >= 7
-        || (digits.len() >= 8 && kinds == 1)
-        || (digits.len() >= 9 && (2..=3).any(repeats))
+    let repeats =
+        |length: usize| bytes.len() >= 3 * length && bytes.chunks(length).skip(1).all(|chunk| bytes.starts_with(chunk));
+    same >= 7 || counted >= 7 || (digits.len() >= 8 && kinds == 1) || (digits.len() >= 9 && (2..=3).any(repeats))
 }
 
 #[cfg(test)]

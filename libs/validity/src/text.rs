@@ -6,52 +6,214 @@ use crate::{Lead, Reason};
 
 /// Whole texts that are tests.
 const TESTS: [&str; 40] = [
-    "测试", "测试一下", "测试下", "测试数据", "测试用户", "测试账号", "测试员", "测试人员", "测试线索", "测试表单", "测试提交", "提交测试",
-    "系统测试", "内部测试", "接口测试", "功能测试", "表单测试", "联调", "联调测试", "试一下", "试试", "试试看", "随便填", "随便写写",
-    "随便", "ceshi", "test", "tests", "testing", "tester", "test user", "testuser", "test test", "just a test",
-    "this is a test", "demo", "a test", "test company", "test name", "my test",
+    "测试",
+    "测试一下",
+    "测试下",
+    "测试数据",
+    "测试用户",
+    "测试账号",
+    "测试员",
+    "测试人员",
+    "测试线索",
+    "测试表单",
+    "测试提交",
+    "提交测试",
+    "系统测试",
+    "内部测试",
+    "接口测试",
+    "功能测试",
+    "表单测试",
+    "联调",
+    "联调测试",
+    "试一下",
+    "试试",
+    "试试看",
+    "随便填",
+    "随便写写",
+    "随便",
+    "ceshi",
+    "test",
+    "tests",
+    "testing",
+    "tester",
+    "test user",
+    "testuser",
+    "test test",
+    "just a test",
+    "this is a test",
+    "demo",
+    "a test",
+    "test company",
+    "test name",
+    "my test",
 ];
 /// What is said in a text that is a test, whatever else it says.
 const SAID_OF_TESTS: [&str; 27] = [
-    "请忽略", "请勿联系", "请勿处理", "不用处理", "不用联系", "不用回复", "不必跟进", "无需跟进", "勿跟进", "这是测试", "这是一条测试", "这是个测试",
-    "测试一下表单", "测试表单", "测试线索", "测试提交", "测试数据", "表单测试", "测试而已", "只是测试", "仅供测试", "please ignore",
-    "ignore this", "this is a test", "just testing", "test submission", "test lead",
+    "请忽略",
+    "请勿联系",
+    "请勿处理",
+    "不用处理",
+    "不用联系",
+    "不用回复",
+    "不必跟进",
+    "无需跟进",
+    "勿跟进",
+    "这是测试",
+    "这是一条测试",
+    "这是个测试",
+    "测试一下表单",
+    "测试表单",
+    "测试线索",
+    "测试提交",
+    "测试数据",
+    "表单测试",
+    "测试而已",
+    "只是测试",
+    "仅供测试",
+    "please ignore",
+    "ignore this",
+    "this is a test",
+    "just testing",
+    "test submission",
+    "test lead",
 ];
 /// What stands in the place of a name in examples.
 const PLACEHOLDERS: [&str; 16] = [
-    "张三", "李四", "王五", "赵六", "某某", "某某某", "xxx", "xx", "匿名", "无名", "无名氏", "路人甲", "小明", "john doe", "jane doe",
+    "张三",
+    "李四",
+    "王五",
+    "赵六",
+    "某某",
+    "某某某",
+    "xxx",
+    "xx",
+    "匿名",
+    "无名",
+    "无名氏",
+    "路人甲",
+    "小明",
+    "john doe",
+    "jane doe",
     "foo bar",
 ];
 /// Texts that say that there is none.
 const NOTHING: [&str; 20] = [
-    "无", "没有", "暂无", "不详", "未知", "个人", "无公司", "自由职业", "none", "null", "n/a", "na", "undefined", "nan", "略", "-", "--", ".", "/",
+    "无",
+    "没有",
+    "暂无",
+    "不详",
+    "未知",
+    "个人",
+    "无公司",
+    "自由职业",
+    "none",
+    "null",
+    "n/a",
+    "na",
+    "undefined",
+    "nan",
+    "略",
+    "-",
+    "--",
+    ".",
+    "/",
     "空",
 ];
 /// What parts of names of companies say nothing of their own.
 const FORMS: [&str; 17] = [
-    "股份有限公司", "有限责任公司", "有限公司", "集团公司", "总公司", "分公司", "公司", "集团", "企业", "单位", "科技", "贸易", "实业", "工厂", "厂", "部门",
+    "股份有限公司",
+    "有限责任公司",
+    "有限公司",
+    "集团公司",
+    "总公司",
+    "分公司",
+    "公司",
+    "集团",
+    "企业",
+    "单位",
+    "科技",
+    "贸易",
+    "实业",
+    "工厂",
+    "厂",
+    "部门",
     "机构",
 ];
 /// Words behind 测试 that make it a trade: who makes or sells what tests.
 const TRADES: [&str; 22] = [
-    "仪器", "设备", "技术", "检测", "中心", "系统", "服务", "认证", "实验", "机", "台", "工程", "装备", "仪", "软件", "计量", "研究", "分析", "材料", "电源",
-    "夹具", "探针",
+    "仪器", "设备", "技术", "检测", "中心", "系统", "服务", "认证", "实验", "机", "台", "工程", "装备", "仪", "软件",
+    "计量", "研究", "分析", "材料", "电源", "夹具", "探针",
 ];
 /// Places before a company's own name.
 const PLACES: [&str; 24] = [
-    "北京", "上海", "天津", "重庆", "广东", "广州", "深圳", "江苏", "苏州", "南京", "无锡", "浙江", "杭州", "宁波", "山东", "青岛", "四川", "成都", "湖北",
-    "武汉", "东莞", "佛山", "中国", "市",
+    "北京", "上海", "天津", "重庆", "广东", "广州", "深圳", "江苏", "苏州", "南京", "无锡", "浙江", "杭州", "宁波",
+    "山东", "青岛", "四川", "成都", "湖北", "武汉", "东莞", "佛山", "中国", "市",
 ];
 /// What other sellers write.
 const ADVERTS: [&str; 30] = [
-    "代开发票", "代开增值税", "博彩", "彩票计划", "菠菜平台", "刷单", "兼职日结", "贷款秒批", "无抵押贷款", "信用卡套现", "加微信领取", "私服", "外链", "网站优化排名",
-    "关键词排名", "百度首页", "快速排名", "办证", "枪支", "迷药", "casino", "viagra", "backlink", "seo service", "seo services",
-    "rank your website", "crypto investment", "bitcoin investment", "guest post", "web traffic",
+    "代开发票",
+    "代开增值税",
+    "博彩",
+    "彩票计划",
+    "菠菜平台",
+    "刷单",
+    "兼职日结",
+    "贷款秒批",
+    "无抵押贷款",
+    "信用卡套现",
+    "加微信领取",
+    "私服",
+    "外链",
+    "网站优化排名",
+    "关键词排名",
+    "百度首页",
+    "快速排名",
+    "办证",
+    "枪支",
+    "迷药",
+    "casino",
+    "viagra",
+    "backlink",
+    "seo service",
+    "seo services",
+    "rank your website",
+    "crypto investment",
+    "bitcoin investment",
+    "guest post",
+    "web traffic",
 ];
 /// Endings of whole names of companies.
 const COMPANY_ENDINGS: [&str; 30] = [
-    "公司", "集团", "厂", "中心", "研究院", "研究所", "医院", "大学", "学院", "学校", "事务所", "合作社", "局", "院", "店", "部", "站", "所", "co", "ltd",
-    "inc", "gmbh", "ag", "llc", "corp", "corporation", "limited", "s.a", "kg", "bv",
+    "公司",
+    "集团",
+    "厂",
+    "中心",
+    "研究院",
+    "研究所",
+    "医院",
+    "大学",
+    "学院",
+    "学校",
+    "事务所",
+    "合作社",
+    "局",
+    "院",
+    "店",
+    "部",
+    "站",
+    "所",
+    "co",
+    "ltd",
+    "inc",
+    "gmbh",
+    "ag",
+    "llc",
+    "corp",
+    "corporation",
+    "limited",
+    "s.a",
+    "kg",
+    "bv",
 ];
 /// Rows of keys.
 const ROWS: [&str; 4] = ["qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890"];
@@ -103,7 +265,9 @@ fn company(text: &str) -> Option<Reason> {
     if letters == 0 {
         return (text.len() > 3 || is_counted(&text)).then_some(Reason::CompanyNonsense);
     }
-    let whole = COMPANY_ENDINGS.iter().any(|ending| text.trim_end_matches('.').ends_with(ending));
+    let whole = COMPANY_ENDINGS
+        .iter()
+        .any(|ending| text.trim_end_matches('.').ends_with(ending));
     whole.then_some(Reason::CompanySound)
 }
 
@@ -112,11 +276,11 @@ fn remark(text: &str) -> Option<Reason> {
     if text.is_empty() || is_nothing(&text) {
         return None;
     }
-    let said = |phrase: &&str| text.contains(**phrase);
-    if is_test(&text) || (text.chars().count() <= 60 && SAID_OF_TESTS.iter().any(|phrase| said(&phrase))) {
+    let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
+    if is_test(&text) || (text.chars().count() <= 60 && says(&SAID_OF_TESTS)) {
         return Some(Reason::RemarkTest);
     }
-    if ADVERTS.iter().any(|phrase| said(&phrase)) {
+    if says(&ADVERTS) {
         return Some(Reason::Advertising);
     }
     let letters = text.chars().filter(|char| char.is_alphabetic()).count();
@@ -174,7 +338,11 @@ fn own_name(text: &str) -> String {
         own = rest.trim();
     }
     // A company that is called after its place alone, 上海公司, has no other name.
-    if own.is_empty() { text.to_owned() } else { own.to_owned() }
+    if own.is_empty() {
+        text.to_owned()
+    } else {
+        own.to_owned()
+    }
 }
 
 /// Tells whether letters were typed at random: runs on the keyboard, one sign or group over and over, or consonants that nobody
@@ -201,7 +369,11 @@ pub(crate) fn is_typed_at_random(text: &str) -> bool {
 /// Tells whether a text is counted up or down: 123456, abcdef, 654321.
 pub(crate) fn is_counted(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let steps = |step: i16| bytes.windows(2).all(|pair| i16::from(pair[1]) - i16::from(pair[0]) == step);
+    let steps = |step: i16| {
+        bytes
+            .windows(2)
+            .all(|pair| i16::from(pair[1]) - i16::from(pair[0]) == step)
+    };
     bytes.len() >= 3 && (steps(1) || steps(-1) || steps(0) || longest_run(text) == bytes.len())
 }
 
@@ -210,7 +382,9 @@ fn is_repeated(text: &str) -> bool {
     let chars: Vec<char> = text.chars().filter(|char| !char.is_whitespace()).collect();
     let all_same = chars.len() >= 3 && chars.iter().all(|char| *char == chars[0]);
     let repeats = |length: usize| {
-        chars.len() >= 2 * length && chars.len() % length == 0 && chars.chunks(length).all(|chunk| chunk == &chars[..length])
+        chars.len() >= 2 * length
+            && chars.len() % length == 0
+            && chars.chunks(length).all(|chunk| chunk == &chars[..length])
     };
     let by_group = chars.len() >= 6 && (2..=4).any(repeats) && chars.iter().all(char::is_ascii_alphanumeric);
     let doubled_han = chars.len() == 2 && chars[0] == chars[1] && "啊哈嗯哦呵额嘿呃".contains(chars[0]);
@@ -225,7 +399,10 @@ fn longest_run(text: &str) -> usize {
             let bytes = text.as_bytes();
             let mut length = 1;
             for pair in bytes.windows(2) {
-                let next = row.bytes().position(|key| key == pair[0]).and_then(|at| row.as_bytes().get(at + 1));
+                let next = row
+                    .bytes()
+                    .position(|key| key == pair[0])
+                    .and_then(|at| row.as_bytes().get(at + 1));
                 length = if next == Some(&pair[1]) { length + 1 } else { 1 };
                 longest = longest.max(length);
             }
@@ -235,7 +412,11 @@ fn longest_run(text: &str) -> usize {
 }
 
 fn consonants_in_a_row(letters: &str) -> usize {
-    letters.split(|char| "aeiouy".contains(char)).map(str::len).max().unwrap_or_default()
+    letters
+        .split(|char| "aeiouy".contains(char))
+        .map(str::len)
+        .max()
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -29,8 +29,8 @@ use crate::{
         tags::TagRules,
     },
     store::{
-        accounts, calculated_fields, calendars, catalogues, gate_policies, ladders, leaves, members, policies, pools, setup_versions,
-        tags, teams,
+        accounts, calculated_fields, calendars, catalogues, gate_policies, ladders, leaves, members, policies, pools,
+        setup_versions, tags, teams,
     },
 };
 
@@ -125,7 +125,9 @@ impl Setup {
         let policy = policy.map(|(version, spec)| Arc::new(Policy::new(version, spec, fields.names())));
         let pool = pools::find(tx, tenant).await?;
         let pool = pool.map(|(spec, _)| Arc::new(Pool::new(spec, fields.names())));
-        let gate = gate_policies::find(tx, tenant).await?.map(|stored| Arc::new(stored.gate));
+        let gate = gate_policies::find(tx, tenant)
+            .await?
+            .map(|stored| Arc::new(stored.gate));
         let rules = tags::list_rules(tx, tenant, None, None).await?;
         let rules = rules.iter().map(tags::RuleRow::versioned).collect();
         let tags = Arc::new(TagRules::new(rules, fields.names()));

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use reflex_tenancy::TenantId;
 
 use crate::commands::{
-    accounts, apply, calendar, claims, dead_letters, export, expr, fields, follow_ups, inbox, keys, leads, members,
-    gate, messages, nurture, privacy, routing, tags, webhooks,
+    accounts, apply, calendar, claims, dead_letters, export, expr, fields, follow_ups, gate, inbox, keys, leads,
+    members, messages, nurture, privacy, routing, tags, webhooks,
 };
 
 /// Reflex from the command line: set up tenants, take leads in, see who got them and why, and who was told.

@@ -53,7 +53,9 @@ impl App {
         let now = self.clock.now();
         let known = self.gate_knowledge(&mut tx, tenant, &gate, &[&lead], now).await?;
         let stored = lead_gates::find(&mut tx, tenant, LeadId(lead.lead_id)).await?;
-        let held_since = stored.filter(|_| lead.state() == State::Held).map(|row| row.since.to_jiff());
+        let held_since = stored
+            .filter(|_| lead.state() == State::Held)
+            .map(|row| row.since.to_jiff());
         let judgement = judge(&gate.spec, gate.version, &known.facts[0], held_since, now);
         Ok(EvaluateGateResponse {
             verdict: Some(convert::gate::verdict(&judgement)),

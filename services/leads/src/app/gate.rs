@@ -14,7 +14,9 @@ use uuid::Uuid;
 use super::App;
 use crate::{
     domain::{
-        gate::{CompanyAnswer, Gate, GateFacts, Judgement, Known, RegistrySource, Seen, Verdict, host_of, is_public_mail},
+        gate::{
+            CompanyAnswer, Gate, GateFacts, Judgement, Known, RegistrySource, Seen, Verdict, host_of, is_public_mail,
+        },
         gate_file::visitor_key,
         ids::LeadId,
     },
@@ -118,13 +120,22 @@ impl App {
             RegistrySource::Snapshot => snapshot_answers(tx, tenant, companies, &domains).await?,
             RegistrySource::Http if self.registry.is_none() => HashMap::new(),
             RegistrySource::Http => {
-                let oldest = now.saturating_sub(gate.spec.industry.max_age()).unwrap_or(Timestamp::MIN);
+                let oldest = now
+                    .saturating_sub(gate.spec.industry.max_age())
+                    .unwrap_or(Timestamp::MIN);
                 company_lookups::find(tx, tenant, &domains, oldest).await?
             }
         };
         let asks = gate.spec.industry.source == RegistrySource::Http && self.registry.is_some();
-        let ask = domains.into_iter().filter(|domain| asks && !answers.contains_key(domain)).collect();
-        let missing = if asks { CompanyAnswer::Pending } else { CompanyAnswer::NoSource };
+        let ask = domains
+            .into_iter()
+            .filter(|domain| asks && !answers.contains_key(domain))
+            .collect();
+        let missing = if asks {
+            CompanyAnswer::Pending
+        } else {
+            CompanyAnswer::NoSource
+        };
         let seen: Vec<Vec<Seen>> = ids.iter().map(|id| seen.remove(id).unwrap_or_default()).collect();
         let keys: Vec<Vec<String>> = leads.iter().map(|lead| visitor_keys(lead)).collect();
         let visitors: Vec<Visitor<'_>> = keys
@@ -144,14 +155,18 @@ impl App {
         let own = own_rows(own.answers(&visitors).await)?;
         let company = |lead: &LeadRow| answers.get(&company_domain(lead)).unwrap_or(&missing).clone();
         let visits_of = imported.into_iter().zip(own);
-        let facts = leads.iter().zip(visits_of).zip(seen).map(|((lead, (imported, own)), seen)| GateFacts {
-            email: lead.email.clone(),
-            seen,
-            company: company(lead),
-            visits: vec![imported, own],
-            company_version: companies.map_or(0, |active| active.version),
-            visit_version: visits.map_or(0, |active| active.version),
-        });
+        let facts = leads
+            .iter()
+            .zip(visits_of)
+            .zip(seen)
+            .map(|((lead, (imported, own)), seen)| GateFacts {
+                email: lead.email.clone(),
+                seen,
+                company: company(lead),
+                visits: vec![imported, own],
+                company_version: companies.map_or(0, |active| active.version),
+                visit_version: visits.map_or(0, |active| active.version),
+            });
         Ok(Knowledge {
             facts: facts.collect(),
             ask,
@@ -182,7 +197,11 @@ async fn snapshot_answers(
 
 /// Returns what a lead's person may be known by in a list of visits.
 fn visitor_keys(lead: &LeadRow) -> Vec<String> {
-    let keys = [visitor_key(&lead.email), visitor_key(&lead.phone), Some(company_domain(lead))];
+    let keys = [
+        visitor_key(&lead.email),
+        visitor_key(&lead.phone),
+        Some(company_domain(lead)),
+    ];
     keys.into_iter().flatten().filter(|key| !key.is_empty()).collect()
 }
 

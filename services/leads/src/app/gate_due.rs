@@ -94,7 +94,10 @@ impl App {
         let judgement = judge(&gate.spec, gate.version, &known.facts[0], held_since, now);
         self.note_judgement(tx, mover, &stored, &judgement, now).await?;
         match (judgement.verdict, state) {
-            (Verdict::Pass, _) => self.return_lead_kept(tx, mover, Trigger::GatePassed, detail(&judgement)).await,
+            (Verdict::Pass, _) => {
+                self.return_lead_kept(tx, mover, Trigger::GatePassed, detail(&judgement))
+                    .await
+            }
             (Verdict::Nurture, State::Held) => {
                 let why = kept_for(&judgement).unwrap_or("gate");
                 self.nurture(tx, setup, mover, (why, &detail(&judgement))).await
@@ -138,7 +141,8 @@ impl App {
         }
         let entry = self.entry(lead, "gated", None, detail(judgement));
         history::add(tx, tenant, &[entry]).await?;
-        self.tell_of(tx, mover, events::LEAD_GATED, &gated(lead, judgement)).await
+        self.tell_of(tx, mover, events::LEAD_GATED, &gated(lead, judgement))
+            .await
     }
 
     /// Has a lead that is kept routed anew; under its lock.

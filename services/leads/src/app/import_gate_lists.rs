@@ -75,10 +75,7 @@ impl App {
         request: &ImportCompetitorVisitsRequest,
     ) -> Result<ImportCompetitorVisitsResponse, Error> {
         let as_of = self.as_of(request.as_of.as_ref())?;
-        let mut tx = self
-            .db
-            .begin("read_visits", &TenantSet::one(&caller.tenant))
-            .await?;
+        let mut tx = self.db.begin("read_visits", &TenantSet::one(&caller.tenant)).await?;
         let setup = self.setups.get(&mut tx, &caller.tenant).await?;
         drop(tx);
         let zone = setup.calendar(&CalendarId::default_of_tenant()).time_zone();
@@ -158,8 +155,7 @@ impl App {
         let kind = kind_of(request.kind)?;
         let tenant = &caller.tenant;
         let query = ("gate_imports", tenant.as_str(), kind.as_str());
-        let page: Page<_, i32> =
-            Page::parse(&self.pages, query, request.page_size, &request.page_token, LARGEST_PAGE)?;
+        let page: Page<_, i32> = Page::parse(&self.pages, query, request.page_size, &request.page_token, LARGEST_PAGE)?;
         let mut tx = self.db.begin("list_gate_imports", &TenantSet::one(tenant)).await?;
         let mut rows = gate_imports::list(&mut tx, tenant, kind, page.after, page.limit()).await?;
         let active = active(&mut tx, tenant, kind).await?.map(|active| active.version);

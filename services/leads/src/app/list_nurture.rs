@@ -40,7 +40,10 @@ impl App {
         }
         let kept_for = Some(request.kept_for.as_str()).filter(|word| !word.is_empty());
         if kept_for.is_some_and(|word| !REASONS.contains(&word)) {
-            return Err(Error::invalid("kept_for", format!("must be one of {}", REASONS.join(", "))));
+            return Err(Error::invalid(
+                "kept_for",
+                format!("must be one of {}", REASONS.join(", ")),
+            ));
         }
         let query = ("nurture", tenant.as_str(), state, kept_for.unwrap_or_default());
         let page: Page<_, Uuid> =

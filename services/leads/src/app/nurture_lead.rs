@@ -41,7 +41,9 @@ impl App {
         let lead = lock(&mut tx, caller, id).await?;
         if !lead.state().is_aside() {
             let state = lead.state().as_str();
-            return Err(Error::WrongState(format!("the lead is {state}, and not kept from salespeople")));
+            return Err(Error::WrongState(format!(
+                "the lead is {state}, and not kept from salespeople"
+            )));
         }
         let mover = Mover {
             tenant,
@@ -50,7 +52,8 @@ impl App {
             traceparent: telemetry::current_traceparent(),
         };
         let detail = format!("from {}: {}", lead.state().as_str(), request.reason);
-        self.return_lead_kept(&mut tx, &mover, Trigger::Returned, detail).await?;
+        self.return_lead_kept(&mut tx, &mover, Trigger::Returned, detail)
+            .await?;
         let response = ReturnLeadResponse {
             lead: Some(self.shown(&mut tx, caller, id).await?),
         };
@@ -92,7 +95,8 @@ impl App {
             member: member(caller),
             traceparent: telemetry::current_traceparent(),
         };
-        self.nurture(&mut tx, &setup, &mover, ("manual", &request.reason)).await?;
+        self.nurture(&mut tx, &setup, &mover, ("manual", &request.reason))
+            .await?;
         let response = NurtureLeadResponse {
             lead: Some(self.shown(&mut tx, caller, id).await?),
         };
@@ -106,7 +110,10 @@ impl App {
 
 fn check_reason(reason: &str) -> Result<(), Error> {
     if reason.chars().count() > MAX_REASON {
-        return Err(Error::invalid("reason", format!("must be at most {MAX_REASON} characters")));
+        return Err(Error::invalid(
+            "reason",
+            format!("must be at most {MAX_REASON} characters"),
+        ));
     }
     if reason.chars().any(char::is_control) {
         return Err(Error::invalid("reason", "must not contain control characters"));

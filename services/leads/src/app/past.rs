@@ -204,7 +204,11 @@ impl PastDecision {
     /// Tells whether it was no decision of routing: somebody picked the lead from the pool, or it went there to be
     /// picked, or to be nurtured.
     pub(crate) fn is_of_pool(&self) -> bool {
-        let reasons = [ChosenBy::Picked.as_str(), QueueReason::Pooled.as_str(), QueueReason::Nurture.as_str()];
+        let reasons = [
+            ChosenBy::Picked.as_str(),
+            QueueReason::Pooled.as_str(),
+            QueueReason::Nurture.as_str(),
+        ];
         reasons.contains(&self.reason.as_str())
     }
 

@@ -11,7 +11,12 @@ use super::{
     gate::{Cause, GateDue},
     tagging::Occasion,
 };
-use crate::{convert, domain::{lead::State, lead_fact::LeadFact}, error::Error, store::lead_facts};
+use crate::{
+    convert,
+    domain::{lead::State, lead_fact::LeadFact},
+    error::Error,
+    store::lead_facts,
+};
 
 impl App {
     /// Keeps facts about a lead, once.

@@ -243,7 +243,10 @@ mod tests {
             .collect();
         assert_eq!(
             rows,
-            [("www.duanya.cn", "苏州锻压机床有限公司", "C3421"), ("maoyi.com", "某贸易公司", "")]
+            [
+                ("www.duanya.cn", "苏州锻压机床有限公司", "C3421"),
+                ("maoyi.com", "某贸易公司", "")
+            ]
         );
     }
 
@@ -280,7 +283,10 @@ mod tests {
                     duanya.cn,rival.com,2026-02-01T00:00:00Z\n";
         let zone = TimeZone::get("Asia/Shanghai").unwrap();
         let lines = visits(file.as_bytes(), &zone, NOW).unwrap();
-        let rows: Vec<_> = lines.iter().map(|it| (it.visitor.as_str(), it.visit_time.to_string())).collect();
+        let rows: Vec<_> = lines
+            .iter()
+            .map(|it| (it.visitor.as_str(), it.visit_time.to_string()))
+            .collect();
         assert_eq!(
             rows,
             [

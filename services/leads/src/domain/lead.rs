@@ -154,7 +154,10 @@ mod tests {
     fn only_legal_moves_are_allowed() {
         use State::{Assigned, Captured, Claimed, Closed, Contacted, Held, Merged, Nurture, Queued, SetAside};
         let table: [(State, &[State]); 10] = [
-            (Captured, &[Queued, Assigned, Contacted, Closed, Held, Nurture, SetAside]),
+            (
+                Captured,
+                &[Queued, Assigned, Contacted, Closed, Held, Nurture, SetAside],
+            ),
             (Queued, &[Assigned, Contacted, Closed, Nurture, SetAside]),
             (Assigned, &[Queued, Assigned, Claimed, Contacted, Closed, Nurture]),
             (Claimed, &[Queued, Assigned, Contacted, Closed, Nurture]),

@@ -50,7 +50,10 @@ pub(crate) async fn find(
     .fetch_all(tx)
     .await?;
     let answer = |row: Row| {
-        let fresh = row.lookup_time.map(SqlTimestamp::to_jiff).filter(|time| *time >= oldest);
+        let fresh = row
+            .lookup_time
+            .map(SqlTimestamp::to_jiff)
+            .filter(|time| *time >= oldest);
         let answer = match (fresh, row.failure) {
             (Some(as_of), _) => {
                 let company = row.company.map(|name| Company {

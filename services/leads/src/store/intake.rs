@@ -375,7 +375,11 @@ pub(crate) async fn keep(tx: &mut PgConnection, tenant: &TenantId, kept: &[Kept]
     .bind(tenant.as_str())
     .bind(kept.iter().map(|it| it.lead.0).collect::<Vec<_>>())
     .bind(kept.iter().map(|it| it.state.as_str()).collect::<Vec<_>>())
-    .bind(kept.iter().map(|it| it.values.as_ref().map(|values| Json(&values.json))).collect::<Vec<_>>())
+    .bind(
+        kept.iter()
+            .map(|it| it.values.as_ref().map(|values| Json(&values.json)))
+            .collect::<Vec<_>>(),
+    )
     .execute(&mut *tx)
     .await?;
     calculated_values::save_keys(tx, tenant, kept.iter().filter_map(|it| it.values.as_ref())).await

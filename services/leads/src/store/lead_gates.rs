@@ -72,7 +72,12 @@ pub(crate) async fn save(
     .bind(tenant.as_str())
     .bind(now.to_sqlx())
     .bind(judged.iter().map(|it| it.lead.0).collect::<Vec<_>>())
-    .bind(judged.iter().map(|it| it.judgement.verdict.as_str()).collect::<Vec<_>>())
+    .bind(
+        judged
+            .iter()
+            .map(|it| it.judgement.verdict.as_str())
+            .collect::<Vec<_>>(),
+    )
     .bind(judged.iter().map(|it| Json(&it.judgement)).collect::<Vec<_>>())
     .bind(judged.iter().map(|it| it.since.to_sqlx()).collect::<Vec<_>>())
     .bind(judged.iter().map(|it| it.kept_for).collect::<Vec<_>>())
@@ -179,7 +184,9 @@ pub(crate) async fn list_seen(
         seen.entry(row.wanted).or_default().push(Seen {
             kind: row.kind,
             object: row.object,
-            duration: row.duration_seconds.map(|seconds| Duration::from_secs(seconds.unsigned_abs())),
+            duration: row
+                .duration_seconds
+                .map(|seconds| Duration::from_secs(seconds.unsigned_abs())),
             time: row.occur_time.to_jiff(),
         });
     }

@@ -13,9 +13,9 @@ use axum::{
 use jiff::SignedDuration;
 use reflex_proto::leads::v1::{
     CaptureLeadRequest, EvaluateGateRequest, ExplainGateRequest, ExplainGateResponse, GateImport, GatePolicy,
-    GateVerdict, GetGatePolicyRequest, GetLeadRequest, ImportCompaniesRequest, ImportCompetitorVisitsRequest, Lead, LeadFact,
-    ListGateImportsRequest, NewLead, PutGatePolicyRequest, RecordLeadFactsRequest, UndoGateImportRequest, Verdict,
-    gate_import, gate_policy,
+    GateVerdict, GetGatePolicyRequest, GetLeadRequest, ImportCompaniesRequest, ImportCompetitorVisitsRequest, Lead,
+    LeadFact, ListGateImportsRequest, NewLead, PutGatePolicyRequest, RecordLeadFactsRequest, UndoGateImportRequest,
+    Verdict, gate_import, gate_policy,
     gate_verdict::{Criterion, Truth},
     lead,
 };
@@ -29,7 +29,8 @@ use crate::harness::{
     Caller, DENIED, HUABEI, HUADONG, INVALID, Leads, NOT_FOUND, REUSED, WRONG_STATE, assert_refused, member,
 };
 
-pub(crate) const COMPANIES: &str = "域名,公司,行业代码\nduanya.cn,苏州锻压机床有限公司,C3421\nmaoyi.cn,宁波远洋贸易有限公司,F5162\n";
+pub(crate) const COMPANIES: &str =
+    "域名,公司,行业代码\nduanya.cn,苏州锻压机床有限公司,C3421\nmaoyi.cn,宁波远洋贸易有限公司,F5162\n";
 pub(crate) const VISITS: &str = "访客,竞品,访问时间\nzhao@duanya.cn,rival.com,2026-02-20 08:00\n";
 
 impl Caller {
@@ -46,7 +47,13 @@ impl Caller {
             csv: csv.into(),
             ..ImportCompaniesRequest::default()
         };
-        self.gate.import_companies(request).await.unwrap().into_inner().import.unwrap()
+        self.gate
+            .import_companies(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .import
+            .unwrap()
     }
 
     async fn visits(&mut self, csv: &str) -> GateImport {
@@ -186,14 +193,21 @@ fn truths(verdict: &GateVerdict) -> Vec<(Criterion, Truth, &str)> {
     let part = |part: &reflex_proto::leads::v1::gate_verdict::SubVerdict| (part.criterion(), part.truth());
     let whys = verdict.sub_verdicts.iter().map(|part| part.unknown.as_str());
     let parts = verdict.sub_verdicts.iter().map(part);
-    parts.zip(whys).map(|((criterion, truth), why)| (criterion, truth, why)).collect()
+    parts
+        .zip(whys)
+        .map(|((criterion, truth), why)| (criterion, truth, why))
+        .collect()
 }
 
 #[tokio::test]
 async fn without_a_gate_every_lead_passes_and_nothing_is_kept() {
     let leads = Leads::start().await;
     let mut admin = staffed(&leads, HUADONG).await;
-    assert_refused(admin.gate.get_gate_policy(GetGatePolicyRequest {}).await, NOT_FOUND, "gate policy");
+    assert_refused(
+        admin.gate.get_gate_policy(GetGatePolicyRequest {}).await,
+        NOT_FOUND,
+        "gate policy",
+    );
     let name = admin.capture_from("li@qq.com").await;
     admin.wait_for_owner(&name, "members/li").await;
     assert_eq!(leads.told("reflex.leads.v1.LeadGated", &name).await, 0);
@@ -214,7 +228,11 @@ async fn a_lead_waits_for_what_is_unknown_and_passes_when_that_is_known() {
     admin.companies(COMPANIES).await;
     let stored = admin.put_gate(strict()).await.unwrap();
     assert_eq!(stored.version, 1);
-    assert_eq!(admin.put_gate(strict()).await.unwrap(), stored, "the same is no new version");
+    assert_eq!(
+        admin.put_gate(strict()).await.unwrap(),
+        stored,
+        "the same is no new version"
+    );
     let name = admin.capture_from("li@mail.duanya.cn").await;
     let held = admin.wait_for_state(&name, lead::State::Held).await;
     assert!(held.owner.is_empty() && held.contact_due_time.is_none() && held.claim_due_time.is_none());
@@ -228,10 +246,16 @@ async fn a_lead_waits_for_what_is_unknown_and_passes_when_that_is_known() {
             (Criterion::NoCompetitor, Truth::Unknown, "no_data")
         ]
     );
-    assert_eq!((verdict.verdict(), verdict.company_version, verdict.by_policy), (Verdict::Hold, 1, false));
+    assert_eq!(
+        (verdict.verdict(), verdict.company_version, verdict.by_policy),
+        (Verdict::Hold, 1, false)
+    );
     assert_eq!(explained.kept_for, "gate");
     assert!(explained.hold_until.is_some());
-    assert!(verdict.sub_verdicts[1].evidence[0].zh.contains("苏州锻压机床有限公司"), "{verdict:?}");
+    assert!(
+        verdict.sub_verdicts[1].evidence[0].zh.contains("苏州锻压机床有限公司"),
+        "{verdict:?}"
+    );
 
     admin.saw(&leads, &name, &KEEN[..1]).await;
     eventually("the lead was judged again and is nurtured", async || {
@@ -244,9 +268,15 @@ async fn a_lead_waits_for_what_is_unknown_and_passes_when_that_is_known() {
     let routed = admin.wait_for_owner(&name, "members/li").await;
     let start = routed.return_time.unwrap().seconds;
     assert_eq!(start, leads.clock.now().as_second());
-    assert!(routed.contact_due_time.unwrap().seconds > start, "the contact clock starts with the return");
+    assert!(
+        routed.contact_due_time.unwrap().seconds > start,
+        "the contact clock starts with the return"
+    );
     let explained = admin.explain(&name).await.unwrap();
-    assert_eq!((explained.verdict.unwrap().verdict(), explained.kept_for.as_str()), (Verdict::Pass, ""));
+    assert_eq!(
+        (explained.verdict.unwrap().verdict(), explained.kept_for.as_str()),
+        (Verdict::Pass, "")
+    );
     let kinds: Vec<&str> = explained.history.iter().map(|entry| entry.kind.as_str()).collect();
     assert_eq!(kinds, ["gated", "gated", "nurtured", "gated", "returned"]);
     assert_eq!(leads.told("reflex.leads.v1.LeadGated", &name).await, 3);
@@ -267,7 +297,10 @@ async fn what_the_lists_say_decides_also_about_leads_that_are_nurtured() {
     let wrong = "域名,公司,行业代码\nduanya.cn,苏州锻压机床有限公司,F51\n";
     assert_eq!(admin.companies(wrong).await.version, 1);
     assert_eq!(admin.visits(VISITS).await.version, 1);
-    let (li, zhao) = (admin.capture_from("li@duanya.cn").await, admin.capture_from("zhao@duanya.cn").await);
+    let (li, zhao) = (
+        admin.capture_from("li@duanya.cn").await,
+        admin.capture_from("zhao@duanya.cn").await,
+    );
     for name in [&li, &zhao] {
         admin.wait_for_state(name, lead::State::Nurture).await;
     }
@@ -281,7 +314,9 @@ async fn what_the_lists_say_decides_also_about_leads_that_are_nurtured() {
     assert_eq!(admin.lead(&zhao).await.state(), lead::State::Nurture);
     // The visit is too long ago some day; the sweep of the hour finds out, with a list that is young enough.
     leads.advance(SignedDuration::from_hours(31 * 24));
-    admin.visits("访客,竞品,访问时间\nzhao@duanya.cn,rival.com,2026-02-20 08:00\n").await;
+    admin
+        .visits("访客,竞品,访问时间\nzhao@duanya.cn,rival.com,2026-02-20 08:00\n")
+        .await;
     leads.advance(SignedDuration::from_mins(61));
     admin.wait_for_owner(&zhao, "members/li").await;
 }
@@ -291,26 +326,45 @@ async fn an_import_that_is_taken_back_is_as_if_it_had_not_been() {
     let leads = Leads::start().await;
     let mut admin = staffed(&leads, HUADONG).await;
     admin.companies(COMPANIES).await;
-    let wrong = admin.companies("domain,company,industry_code\nduanya.cn,错,F51\n").await;
+    let wrong = admin
+        .companies("domain,company,industry_code\nduanya.cn,错,F51\n")
+        .await;
     let undo = |version, request_id: &str| UndoGateImportRequest {
         kind: gate_import::Kind::Companies.into(),
         version,
         request_id: request_id.into(),
     };
     let request_id = "0197a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b";
-    let undone = admin.gate.undo_gate_import(undo(wrong.version, request_id)).await.unwrap().into_inner();
+    let undone = admin
+        .gate
+        .undo_gate_import(undo(wrong.version, request_id))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(undone.active_version, 1);
-    let again = admin.gate.undo_gate_import(undo(wrong.version, request_id)).await.unwrap().into_inner();
+    let again = admin
+        .gate
+        .undo_gate_import(undo(wrong.version, request_id))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(again, undone, "a retry is answered the same");
     assert_refused(admin.gate.undo_gate_import(undo(1, request_id)).await, REUSED, "");
-    assert_refused(admin.gate.undo_gate_import(undo(2, "")).await, WRONG_STATE, "taken back");
+    assert_refused(
+        admin.gate.undo_gate_import(undo(2, "")).await,
+        WRONG_STATE,
+        "taken back",
+    );
     assert_refused(admin.gate.undo_gate_import(undo(9, "")).await, NOT_FOUND, "version 9");
     let list = ListGateImportsRequest {
         kind: gate_import::Kind::Companies.into(),
         ..ListGateImportsRequest::default()
     };
     let listed = admin.gate.list_gate_imports(list).await.unwrap().into_inner().imports;
-    let active: Vec<_> = listed.iter().map(|it| (it.version, it.active, it.undo_time.is_some())).collect();
+    let active: Vec<_> = listed
+        .iter()
+        .map(|it| (it.version, it.active, it.undo_time.is_some()))
+        .collect();
     assert_eq!(active, [(2, false, true), (1, true, false)]);
     let name = admin.capture_from("li@duanya.cn").await;
     let verdict = admin.evaluate(&name, Some(strict())).await.unwrap();
@@ -456,7 +510,11 @@ async fn gates_and_lists_are_the_tenants_own() {
     assert_refused(admin.evaluate(&theirs, None).await, NOT_FOUND, "leads/");
     assert_refused(admin.explain(&theirs).await, NOT_FOUND, "leads/");
     let verdict = other.evaluate(&theirs, Some(strict())).await.unwrap();
-    assert_eq!((truths(&verdict)[1].2, verdict.company_version), ("down", 0), "another's list says nothing");
+    assert_eq!(
+        (truths(&verdict)[1].2, verdict.company_version),
+        ("down", 0),
+        "another's list says nothing"
+    );
     let mut sales = leads.caller(HUADONG, Role::Sales);
     assert_refused(sales.put_gate(strict()).await, DENIED, "");
     let mut policy = strict();

@@ -12,7 +12,9 @@ use tonic::Status;
 
 use crate::{
     gate::{COMPANIES, KEEN, staffed, strict},
-    harness::{Caller, DENIED, HUABEI, HUADONG, INVALID, Leads, NOT_FOUND, OTHER_PAGE, REUSED, WRONG_STATE, assert_refused},
+    harness::{
+        Caller, DENIED, HUABEI, HUADONG, INVALID, Leads, NOT_FOUND, OTHER_PAGE, REUSED, WRONG_STATE, assert_refused,
+    },
 };
 
 impl Caller {
@@ -49,7 +51,13 @@ impl Caller {
 
 fn open_leads(leads: &Leads) -> impl Future<Output = i32> + '_ {
     let query = "select open_leads from members where tenant_id = $1 and member_id = 'li'";
-    async move { sqlx::query_scalar(query).bind(HUADONG).fetch_one(&leads.owner).await.unwrap() }
+    async move {
+        sqlx::query_scalar(query)
+            .bind(HUADONG)
+            .fetch_one(&leads.owner)
+            .await
+            .unwrap()
+    }
 }
 
 /// Waits until the sweep under way has come to its end: what it looks at is looked at by the time of its steps.
@@ -57,7 +65,11 @@ async fn sweep_at_rest(leads: &Leads) {
     eventually("the sweep has come to its end", async || {
         let query = "select due_time > $1::timestamptz from timers where kind = 'gate_sweep'";
         let now = leads.clock.now().to_string();
-        let rests: Option<bool> = sqlx::query_scalar(query).bind(now).fetch_optional(&leads.owner).await.unwrap();
+        let rests: Option<bool> = sqlx::query_scalar(query)
+            .bind(now)
+            .fetch_optional(&leads.owner)
+            .await
+            .unwrap();
         rests.filter(|rests| *rests)
     })
     .await;
@@ -85,7 +97,10 @@ async fn people_send_leads_away_and_bring_them_back() {
     leads.advance(SignedDuration::from_hours(24 * 30));
     let other = admin.capture("另一条").await;
     admin.wait_for_owner(&other, "members/li").await;
-    let escalated: i64 = sqlx::query_scalar("select count(*) from escalations").fetch_one(&leads.owner).await.unwrap();
+    let escalated: i64 = sqlx::query_scalar("select count(*) from escalations")
+        .fetch_one(&leads.owner)
+        .await
+        .unwrap();
     assert_eq!(escalated, 0);
 
     assert_eq!(admin.bring_back(&name, "").await.unwrap(), lead::State::Queued);
@@ -134,7 +149,11 @@ async fn what_nobody_works_on_is_nurtured_and_comes_back_when_something_is_seen_
     assert_eq!(open_leads(&leads).await, 1);
     let listed = admin.kept(ListNurtureRequest::default()).await.unwrap();
     assert_eq!(listed.unconverted_count, 1);
-    let counts: Vec<_> = listed.counts.iter().map(|it| (it.state(), it.kept_for.as_str(), it.count)).collect();
+    let counts: Vec<_> = listed
+        .counts
+        .iter()
+        .map(|it| (it.state(), it.kept_for.as_str(), it.count))
+        .collect();
     assert_eq!(counts, [(lead::State::Nurture, "stale", 1)]);
     // The sweep of an hour later leaves it where it is, though the gate is off.
     leads.advance(SignedDuration::from_hours(2));
@@ -176,7 +195,14 @@ async fn the_pool_is_the_tenants_own_and_has_pages() {
     request.kept_for.clear();
     request.state = lead::State::Queued.into();
     assert_refused(admin.kept(request).await, INVALID, "");
-    assert!(other.kept(ListNurtureRequest::default()).await.unwrap().leads.is_empty());
+    assert!(
+        other
+            .kept(ListNurtureRequest::default())
+            .await
+            .unwrap()
+            .leads
+            .is_empty()
+    );
     assert_refused(other.bring_back(&names[0], "").await, NOT_FOUND, "leads/");
     assert_refused(other.nurture_lead(&names[0], "", "").await, NOT_FOUND, "leads/");
     let mut sales = leads.caller(HUADONG, Role::Sales);

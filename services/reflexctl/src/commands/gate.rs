@@ -126,7 +126,11 @@ impl Gate {
         let client = GateServiceClient::new(connection.to(Owner::Leads)?);
         let response = answer(async || client.clone().evaluate_gate(request.clone()).await).await?;
         output.response("reflex.leads.v1.EvaluateGateResponse", &response, |response| {
-            response.verdict.as_ref().map(|verdict| render(verdict, lang)).unwrap_or_default()
+            response
+                .verdict
+                .as_ref()
+                .map(|verdict| render(verdict, lang))
+                .unwrap_or_default()
         })?;
         Ok(())
     }
@@ -208,12 +212,14 @@ impl Gate {
             request_id: request_id(),
         };
         let response = answer(async || client.clone().undo_gate_import(request.clone()).await).await?;
-        output.response("reflex.leads.v1.UndoGateImportResponse", &response, |response| {
-            match response.active_version {
+        output.response(
+            "reflex.leads.v1.UndoGateImportResponse",
+            &response,
+            |response| match response.active_version {
                 0 => "taken back; no version is in force now".to_owned(),
                 active => format!("taken back; version {active} is in force now"),
-            }
-        })?;
+            },
+        )?;
         Ok(())
     }
 }
@@ -236,7 +242,10 @@ fn as_of(text: &str, output: &Output) -> anyhow::Result<Option<prost_types::Time
 fn imported(import: Option<&GateImport>) -> String {
     let import = import.cloned().unwrap_or_default();
     match import.version {
-        0 => format!("{} rows, nothing is wrong with them; nothing was imported", import.row_count),
+        0 => format!(
+            "{} rows, nothing is wrong with them; nothing was imported",
+            import.row_count
+        ),
         version => format!("version {version}: {} rows", import.row_count),
     }
 }

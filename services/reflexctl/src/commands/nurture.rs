@@ -2,9 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use reflex_proto::leads::v1::nurture_service_client::NurtureServiceClient;
-use reflex_proto::leads::v1::{
-    ListNurtureRequest, ListNurtureResponse, NurtureLeadRequest, ReturnLeadRequest, lead,
-};
+use reflex_proto::leads::v1::{ListNurtureRequest, ListNurtureResponse, NurtureLeadRequest, ReturnLeadRequest, lead};
 
 use super::{answer, claims::standing, lead_name, request_id};
 use crate::bundle::Owner;
@@ -140,7 +138,14 @@ fn render(response: &ListNurtureResponse, output: &Output) -> String {
     let counts: Vec<String> = response
         .counts
         .iter()
-        .map(|it| format!("{} {} ({})", it.count, word(it.state().as_str_name(), "STATE_"), it.kept_for))
+        .map(|it| {
+            format!(
+                "{} {} ({})",
+                it.count,
+                word(it.state().as_str_name(), "STATE_"),
+                it.kept_for
+            )
+        })
         .collect();
     if !counts.is_empty() {
         text += &format!("kept: {}\n", counts.join(", "));

@@ -3,8 +3,8 @@
 use prost::Message;
 use reflex_proto::leads::v1::{
     ClaimExpired, ClaimLeadResponse, CloseLeadResponse, DecideDisputeResponse, Dispute, Lead, LeadAssigned,
-    LeadEscalated, LeadNurtured, Merge, MergeLeadsResponse, OpenDisputeResponse, RecordFollowUpResponse, ReleaseLeadResponse,
-    UnmergeLeadsResponse,
+    LeadEscalated, LeadNurtured, Merge, MergeLeadsResponse, OpenDisputeResponse, RecordFollowUpResponse,
+    ReleaseLeadResponse, UnmergeLeadsResponse,
 };
 
 use crate::events;

@@ -104,7 +104,9 @@ impl Batch<'_> {
         let screened = &mut self.effects.screened;
         let told = gated(lead, &judgement);
         let traceparent = lead.traceparent.clone();
-        screened.facts.push(facts.fact(events::LEAD_GATED, &id, traceparent.clone(), &told));
+        screened
+            .facts
+            .push(facts.fact(events::LEAD_GATED, &id, traceparent.clone(), &told));
         if judgement.verdict == Verdict::Nurture {
             let told = LeadNurtured {
                 lead: id.to_string(),
@@ -113,12 +115,16 @@ impl Batch<'_> {
                 member: String::new(),
                 company: lead.company.clone(),
             };
-            screened.facts.push(facts.fact(events::LEAD_NURTURED, &id, traceparent, &told));
+            screened
+                .facts
+                .push(facts.fact(events::LEAD_NURTURED, &id, traceparent, &told));
         }
         if judgement.verdict == Verdict::Hold {
             let cause = Cause::Retry;
             let due = retry_time(gate, now, now);
-            screened.timers.push(GateDue { lead: id, cause }.timer(self.tenant, ids.next(), due));
+            screened
+                .timers
+                .push(GateDue { lead: id, cause }.timer(self.tenant, ids.next(), due));
         }
         screened.entries.push(Entry {
             lead_id: lead.lead_id,

@@ -202,9 +202,7 @@ pub fn judge_industry(spec: &IndustrySpec, facts: &GateFacts, now: Timestamp) ->
         on_unknown: spec.on_unknown,
         evidence: vec![evidence],
     };
-    let unknown = |why, zh: String, en: String| {
-        unknown(Criterion::Industry, spec.on_unknown, why, Evidence { zh, en })
-    };
+    let unknown = |why, zh: String, en: String| unknown(Criterion::Industry, spec.on_unknown, why, Evidence { zh, en });
     let Some(domain) = facts.email.contains('@').then(|| host_of(&facts.email)).flatten() else {
         return unknown(Unknown::NoData, "没有邮箱域名".into(), "there is no mail domain".into());
     };
@@ -254,7 +252,11 @@ pub fn judge_industry(spec: &IndustrySpec, facts: &GateFacts, now: Timestamp) ->
     }
     let wanted = spec.wants(&code);
     let (name, found) = (&company.name, &company.domain);
-    let verb = if wanted { ("属于", "is") } else { ("不属于", "is not") };
+    let verb = if wanted {
+        ("属于", "is")
+    } else {
+        ("不属于", "is not")
+    };
     let evidence = Evidence {
         zh: format!("{found} 属于 {name}，行业代码 {code}，{}目标行业", verb.0),
         en: format!("{found} belongs to {name}, industry {code}, which {} wanted", verb.1),
@@ -266,7 +268,10 @@ pub fn judge_industry(spec: &IndustrySpec, facts: &GateFacts, now: Timestamp) ->
 /// reported. They can say that there was none only where competitors are named.
 #[must_use]
 pub fn own_visits(seen: &[Seen], competitors: &[String]) -> VisitAnswer {
-    let own = || seen.iter().filter(|seen| ELSEWHERE.iter().any(|kind| seen.kind.starts_with(kind)));
+    let own = || {
+        seen.iter()
+            .filter(|seen| ELSEWHERE.iter().any(|kind| seen.kind.starts_with(kind)))
+    };
     let visit = |seen: &Seen| {
         let named = competitor_of(&seen.object, competitors).map(str::to_owned);
         let reported = || seen.kind.starts_with(COMPETITOR).then(|| quote(&seen.object));
@@ -300,7 +305,10 @@ pub fn judge_competitors(spec: &CompetitorSpec, facts: &GateFacts, now: Timestam
         };
         return part(Truth::False, evidence);
     }
-    let looked = facts.visits.iter().filter_map(|answer| Some((answer.source, answer.as_of?)));
+    let looked = facts
+        .visits
+        .iter()
+        .filter_map(|answer| Some((answer.source, answer.as_of?)));
     let fresh = looked.clone().find(|(source, as_of)| {
         let most = match source {
             VisitSource::Imported => spec.max_age(),
@@ -390,7 +398,9 @@ const SECTIONS: [(u32, char); 20] = [
 /// Returns an industry code with its section in front, which many lists leave out.
 fn full_code(code: &str) -> String {
     let code = code.trim().to_ascii_uppercase();
-    let division = code.get(..2).filter(|_| code.starts_with(|first: char| first.is_ascii_digit()));
+    let division = code
+        .get(..2)
+        .filter(|_| code.starts_with(|first: char| first.is_ascii_digit()));
     let section = division.and_then(|division| {
         let number: u32 = division.parse().ok().filter(|number| *number > 0)?;
         SECTIONS.iter().find(|(last, _)| number <= *last)
@@ -403,10 +413,43 @@ fn full_code(code: &str) -> String {
 
 /// Domains under which everybody may have a mailbox.
 const PUBLIC_MAIL: [&str; 38] = [
-    "126.com", "139.com", "163.com", "188.com", "189.cn", "21cn.com", "aliyun.com", "aol.com", "foxmail.com", "gmail.com",
-    "gmx.com", "gmx.de", "googlemail.com", "hotmail.com", "icloud.com", "live.cn", "live.com", "mac.com", "mail.com",
-    "mail.ru", "me.com", "msn.com", "naver.com", "outlook.com", "proton.me", "protonmail.com", "qq.com", "sina.cn",
-    "sina.com", "sohu.com", "tom.com", "vip.163.com", "vip.qq.com", "vip.sina.com", "wo.cn", "yahoo.com", "yandex.ru",
+    "126.com",
+    "139.com",
+    "163.com",
+    "188.com",
+    "189.cn",
+    "21cn.com",
+    "aliyun.com",
+    "aol.com",
+    "foxmail.com",
+    "gmail.com",
+    "gmx.com",
+    "gmx.de",
+    "googlemail.com",
+    "hotmail.com",
+    "icloud.com",
+    "live.cn",
+    "live.com",
+    "mac.com",
+    "mail.com",
+    "mail.ru",
+    "me.com",
+    "msn.com",
+    "naver.com",
+    "outlook.com",
+    "proton.me",
+    "protonmail.com",
+    "qq.com",
+    "sina.cn",
+    "sina.com",
+    "sohu.com",
+    "tom.com",
+    "vip.163.com",
+    "vip.qq.com",
+    "vip.sina.com",
+    "wo.cn",
+    "yahoo.com",
+    "yandex.ru",
     "yeah.net",
 ];
 

@@ -9,7 +9,14 @@ use crate::domain::violation::{Violation, Violations};
 
 const DWELL_OVER: Duration = Duration::from_secs(180);
 /// What pages of success cases are called where nobody says otherwise; found in the page's address or title.
-const SUCCESS_CASES: [&str; 6] = ["成功案例", "客户案例", "success-case", "success_case", "case-stud", "/cases"];
+const SUCCESS_CASES: [&str; 6] = [
+    "成功案例",
+    "客户案例",
+    "success-case",
+    "success_case",
+    "case-stud",
+    "/cases",
+];
 /// Manufacturing, section C of GB/T 4754 (divisions 13 to 43).
 const MANUFACTURING: &str = "C";
 const COMPETITOR_WINDOW: Duration = Duration::from_hours(30 * 24);
@@ -173,7 +180,12 @@ impl GateSpec {
         }
         let mut spec = raw.spec;
         let terms = [
-            ("policy.behaviour.dwell_over", spec.behaviour.dwell_over, Duration::from_secs(1), MONTH),
+            (
+                "policy.behaviour.dwell_over",
+                spec.behaviour.dwell_over,
+                Duration::from_secs(1),
+                MONTH,
+            ),
             ("policy.industry.max_age", spec.industry.max_age, MINUTE, YEARS),
             ("policy.competitors.window", spec.competitors.window, MINUTE, YEARS),
             ("policy.competitors.max_age", spec.competitors.max_age, MINUTE, YEARS),
@@ -182,12 +194,25 @@ impl GateSpec {
         ];
         for (field, term, least, most) in terms {
             if !term.is_zero() && !(least..=most).contains(&term) {
-                violations.add(field, format!("must be {} to {} seconds", least.as_secs(), most.as_secs()));
+                violations.add(
+                    field,
+                    format!("must be {} to {} seconds", least.as_secs(), most.as_secs()),
+                );
             }
         }
         violations.number("policy.stale_after_days", spec.stale_after_days, 0..=MAX_STALE_DAYS);
-        let pages = words(&mut violations, "policy.behaviour.pages", &spec.behaviour.pages, MAX_WORDS);
-        let codes = words(&mut violations, "policy.industry.codes", &spec.industry.codes, MAX_WORDS);
+        let pages = words(
+            &mut violations,
+            "policy.behaviour.pages",
+            &spec.behaviour.pages,
+            MAX_WORDS,
+        );
+        let codes = words(
+            &mut violations,
+            "policy.industry.codes",
+            &spec.industry.codes,
+            MAX_WORDS,
+        );
         let domains = words(
             &mut violations,
             "policy.competitors.domains",

@@ -18,7 +18,8 @@ fn part(criterion: Criterion, truth: Truth, on_unknown: OutagePolicy) -> SubVerd
 
 fn parts(truths: [Truth; 3], policies: [OutagePolicy; 3]) -> Vec<SubVerdict> {
     let of = CRITERIA.into_iter().zip(truths).zip(policies);
-    of.map(|((criterion, truth), policy)| part(criterion, truth, policy)).collect()
+    of.map(|((criterion, truth), policy)| part(criterion, truth, policy))
+        .collect()
 }
 
 /// What each of the 27 combinations comes to under hold, pass and nurture, written out by hand: behaviour, industry and no
@@ -68,7 +69,8 @@ fn each_source_has_a_policy_of_its_own() {
             let is_false = |(truth, policy): (Truth, OutagePolicy)| {
                 truth == Truth::False || (truth == Truth::Unknown && policy == OutagePolicy::Nurture)
             };
-            let waits = |(truth, policy): (Truth, OutagePolicy)| truth == Truth::Unknown && policy == OutagePolicy::Hold;
+            let waits =
+                |(truth, policy): (Truth, OutagePolicy)| truth == Truth::Unknown && policy == OutagePolicy::Hold;
             let pairs = || truths.into_iter().zip(policies);
             let expected = if pairs().any(is_false) {
                 Verdict::Nurture
@@ -79,7 +81,11 @@ fn each_source_has_a_policy_of_its_own() {
             };
             assert_eq!(verdict(&found), expected, "{truths:?} {policies:?}");
             let silent = verdict(&found) == Verdict::Pass && truths.contains(&Truth::Unknown);
-            assert_eq!(silent, silent && found.iter().any(SubVerdict::by_policy), "never silently");
+            assert_eq!(
+                silent,
+                silent && found.iter().any(SubVerdict::by_policy),
+                "never silently"
+            );
         }
     }
 }
@@ -126,7 +132,10 @@ fn behaviour_needs_more_than_the_dwell_time_and_the_success_cases() {
         (&[seen("page_viewed", "https://x.cn/成功案例/1", 180)], Truth::False),
         (&[seen("page_viewed", "https://x.cn/products", 900)], Truth::False),
         (
-            &[seen("page_viewed", "https://x.cn/Success-Cases", 100), seen("page_viewed", "/", 81)],
+            &[
+                seen("page_viewed", "https://x.cn/Success-Cases", 100),
+                seen("page_viewed", "/", 81),
+            ],
             Truth::True,
         ),
         // The same visits, measured twice.
@@ -220,17 +229,45 @@ fn a_visit_counts_within_the_window_and_no_visit_only_where_somebody_looked() {
     let table = [
         (vec![], none(), (Truth::Unknown, Some(Unknown::NoData))),
         (vec![], visits(Some(DAY), None), (Truth::True, None)),
-        (vec![], visits(Some(DAY * 8), None), (Truth::Unknown, Some(Unknown::Stale))),
+        (
+            vec![],
+            visits(Some(DAY * 8), None),
+            (Truth::Unknown, Some(Unknown::Stale)),
+        ),
         (vec![], visits(Some(DAY), Some(DAY * 30)), (Truth::False, None)),
         (vec![], visits(Some(DAY), Some(DAY * 31)), (Truth::True, None)),
         // A visit that is on record counts, however old the list is.
         (vec![], visits(Some(DAY * 8), Some(DAY * 9)), (Truth::False, None)),
-        (vec![at("referred", "https://www.Rival.com/a?b", DAY)], none(), (Truth::False, None)),
-        (vec![at("outbound_link", "rival.com:8080", DAY)], visits(Some(DAY), None), (Truth::False, None)),
-        (vec![at("referred", "https://rival.com.cn/", DAY)], none(), (Truth::True, None)),
-        (vec![at("referred", "https://notrival.com/", DAY)], none(), (Truth::True, None)),
-        (vec![at("referred", "https://rival.com/", DAY * 31)], none(), (Truth::Unknown, Some(Unknown::NoData))),
-        (vec![at("competitor_visited", "别家官网", DAY)], none(), (Truth::False, None)),
+        (
+            vec![at("referred", "https://www.Rival.com/a?b", DAY)],
+            none(),
+            (Truth::False, None),
+        ),
+        (
+            vec![at("outbound_link", "rival.com:8080", DAY)],
+            visits(Some(DAY), None),
+            (Truth::False, None),
+        ),
+        (
+            vec![at("referred", "https://rival.com.cn/", DAY)],
+            none(),
+            (Truth::True, None),
+        ),
+        (
+            vec![at("referred", "https://notrival.com/", DAY)],
+            none(),
+            (Truth::True, None),
+        ),
+        (
+            vec![at("referred", "https://rival.com/", DAY * 31)],
+            none(),
+            (Truth::Unknown, Some(Unknown::NoData)),
+        ),
+        (
+            vec![at("competitor_visited", "别家官网", DAY)],
+            none(),
+            (Truth::False, None),
+        ),
     ];
     for (seen, visits, expected) in table {
         let facts = GateFacts {
@@ -251,9 +288,15 @@ fn a_lead_waits_no_longer_than_the_longest_hold() {
     let facts = GateFacts::default();
     let judged = |spec: &GateSpec, since| judge(spec, 3, &facts, since, NOW);
     assert_eq!(judged(&spec, None).verdict, Verdict::Hold);
-    assert_eq!(judged(&spec, Some(NOW - DAY + jiff::SignedDuration::from_secs(1))).verdict, Verdict::Hold);
+    assert_eq!(
+        judged(&spec, Some(NOW - DAY + jiff::SignedDuration::from_secs(1))).verdict,
+        Verdict::Hold
+    );
     let over = judged(&spec, Some(NOW - DAY));
-    assert_eq!((over.verdict, over.hold_over, over.by_policy()), (Verdict::Nurture, true, true));
+    assert_eq!(
+        (over.verdict, over.hold_over, over.by_policy()),
+        (Verdict::Nurture, true, true)
+    );
     let passes = GateSpec {
         after_hold: Some(Verdict::Pass),
         ..spec
@@ -300,7 +343,11 @@ fn everything_wrong_with_a_gate_is_told_at_once() {
         },
         unknown: vec!["policy.after_hold"],
     };
-    let fields: Vec<String> = GateSpec::parse(raw).unwrap_err().into_iter().map(|it| it.field).collect();
+    let fields: Vec<String> = GateSpec::parse(raw)
+        .unwrap_err()
+        .into_iter()
+        .map(|it| it.field)
+        .collect();
     assert_eq!(
         fields,
         [
