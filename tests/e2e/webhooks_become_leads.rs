@@ -5,13 +5,13 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use reflex_rpc::identity::Role;
 use reflex_runtime::{clock::FixedClock, ids::SystemIds};
+use reflex_signatures::standard_webhooks::{ID_HEADER, Keys, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use reflex_tenancy::TenantId;
 use reflex_testing::{eventually, fixture_time};
 use reflex_tests::{
     suite::Suite,
     web::{self, Answer},
 };
-use reflex_webhooks::{ID_HEADER, Keys, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use reflexctl::{
     apply::{PlanOptions, plan},
     bundle::{Bundle, Variables},

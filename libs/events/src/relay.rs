@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use opentelemetry::metrics::{Counter, Gauge};
 use redis::aio::MultiplexedConnection;
 use reflex_pg::{
-    Database, DbError,
+    Database, DbError, Transaction,
     lease::{Hold, ShardWorker},
 };
 use reflex_runtime::{pace::Pace, telemetry};
@@ -65,7 +65,23 @@ impl From<sqlx::Error> for RelayError {
     }
 }
 
+/// Facts taken from the outbox; uncommitted, so that they are there again when they could not be published.
+struct Batch {
+    tx: Transaction,
+    rows: Vec<Row>,
+    /// Its number, once that is given.
+    mark: Option<i64>,
+}
+
+impl Batch {
+    /// Whether more facts are likely to wait.
+    fn is_full(&self) -> bool {
+        self.rows.len() as u64 == BATCH.unsigned_abs()
+    }
+}
+
 struct Row {
+    id: i64,
     tenant_id: String,
     event_id: Uuid,
     shard: i16,
@@ -75,24 +91,25 @@ struct Row {
     traceparent: Option<String>,
     causation_id: Option<Uuid>,
     data: Vec<u8>,
-    /// The batch's number.
-    mark: i64,
+    /// The batch's number, if it was given one.
+    mark: Option<i64>,
 }
 
-/// By position: finding ten columns by name takes longer than reading them.
+/// By position: finding eleven columns by name takes longer than reading them.
 impl FromRow<'_, PgRow> for Row {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         Ok(Self {
-            tenant_id: row.try_get(0)?,
-            event_id: row.try_get(1)?,
-            shard: row.try_get(2)?,
-            kind: row.try_get(3)?,
-            subject: row.try_get(4)?,
-            time: row.try_get(5)?,
-            traceparent: row.try_get(6)?,
-            causation_id: row.try_get(7)?,
-            data: row.try_get(8)?,
-            mark: row.try_get(9)?,
+            id: row.try_get(0)?,
+            tenant_id: row.try_get(1)?,
+            event_id: row.try_get(2)?,
+            shard: row.try_get(3)?,
+            kind: row.try_get(4)?,
+            subject: row.try_get(5)?,
+            time: row.try_get(6)?,
+            traceparent: row.try_get(7)?,
+            causation_id: row.try_get(8)?,
+            data: row.try_get(9)?,
+            mark: row.try_get(10)?,
         })
     }
 }
@@ -141,16 +158,16 @@ impl Relay {
         let mut connection = self.redis.prompt().await?;
         let mut pace = Pace::new(GAP);
         let mut housekeeping_due = Instant::now();
+        let mut ahead = None;
         while !stop.is_cancelled() {
-            let published = self.publish(hold, &mut connection).await?;
-            if published > 0 {
-                self.published.add(published, &[]);
-            }
+            let (batch, their_mark) = self.next_batch(hold, &mut connection, ahead.take()).await?;
+            let is_full = batch.is_full();
+            ahead = self.publish(hold, &mut connection, batch, their_mark).await?;
             if housekeeping_due.elapsed() > HOUSEKEEPING {
                 housekeeping_due = Instant::now();
                 self.keep_house(&mut connection).await?;
             }
-            if published < BATCH.unsigned_abs() {
+            if !is_full {
                 self.wait(housekeeping_due + HOUSEKEEPING, stop).await?;
                 pace.next().await;
             }
@@ -176,36 +193,84 @@ impl Relay {
         }
     }
 
-    /// Publishes one batch: taken from the outbox, added to the streams, then committed as taken. Dying in between
-    /// publishes it again, which the consumers' inboxes see.
-    async fn publish(&self, hold: &Hold, connection: &mut MultiplexedConnection) -> Result<u64, RelayError> {
+    /// Takes the oldest facts from the outbox unless they were taken ahead, and reads and watches the mark of Redis.
+    async fn next_batch(
+        &self,
+        hold: &Hold,
+        connection: &mut MultiplexedConnection,
+        ahead: Option<Batch>,
+    ) -> Result<(Batch, i64), RelayError> {
+        let taken = async {
+            let Some(mut batch) = ahead else {
+                return self.take(hold, None).await;
+            };
+            batch.mark = Some(raise_mark(&mut batch.tx, self.stream).await?);
+            Ok(batch)
+        };
+        let (batch, their_mark) = tokio::join!(taken, watch_mark(connection, self.redis.mark_key(self.stream)));
+        Ok((batch?, their_mark?.unwrap_or(0)))
+    }
+
+    async fn take(&self, hold: &Hold, behind: Option<i64>) -> Result<Batch, RelayError> {
         let mut tx = self.database.begin_worker("relay_outbox", hold).await?;
-        let mark_key = self.redis.mark_key(self.stream);
-        let (rows, their_mark) = tokio::join!(take(&mut tx, self.stream), watch_mark(connection, &mark_key));
-        let (mut rows, their_mark) = (rows?, their_mark?.unwrap_or(0));
-        let Some(our_mark) = rows.first().map(|row| row.mark) else {
-            return Ok(0);
+        let rows = take(&mut tx, self.stream, behind).await?;
+        let mark = rows.first().and_then(|row| row.mark);
+        Ok(Batch { tx, rows, mark })
+    }
+
+    /// Publishes a batch. While Redis has a full one the next is taken, and returned: neither waits for the other.
+    async fn publish(
+        &self,
+        hold: &Hold,
+        connection: &mut MultiplexedConnection,
+        batch: Batch,
+        their_mark: i64,
+    ) -> Result<Option<Batch>, RelayError> {
+        let (Some(our_mark), Some(last)) = (batch.mark, batch.rows.last()) else {
+            return Ok(None);
         };
         if their_mark < our_mark - 1 {
-            drop(tx);
+            drop(batch);
             self.refill(their_mark, our_mark - 1).await?;
-            set_mark(connection, &mark_key, our_mark - 1).await?;
-            return Ok(0);
+            set_mark(connection, &self.redis.mark_key(self.stream), our_mark - 1).await?;
+            return Ok(None);
         }
+        let (is_full, end) = (batch.is_full(), last.id);
+        let next = async {
+            if !is_full {
+                return Ok(None);
+            }
+            self.take(hold, Some(end)).await.map(Some)
+        };
+        let (is_published, next) = tokio::join!(self.add(connection, batch, our_mark), next);
+        let next = next?.filter(|next| !next.rows.is_empty());
+        Ok(if is_published? { next } else { None })
+    }
+
+    /// Adds a batch to the streams, then commits it as taken; says whether it did. Dying in between publishes it again,
+    /// which the consumers' inboxes see.
+    async fn add(
+        &self,
+        connection: &mut MultiplexedConnection,
+        mut batch: Batch,
+        mark: i64,
+    ) -> Result<bool, RelayError> {
         // Open until the batch is committed.
-        let _spans: Vec<Span> = rows.iter_mut().filter_map(Row::open_span).collect();
+        let _spans: Vec<Span> = batch.rows.iter_mut().filter_map(Row::open_span).collect();
         let mut pipeline = redis::pipe();
         pipeline.atomic();
-        for row in &rows {
+        for row in &batch.rows {
             self.add_entry(&mut pipeline, row);
         }
-        pipeline.cmd("SET").arg(&mark_key).arg(our_mark).ignore();
+        let mark_key = self.redis.mark_key(self.stream);
+        pipeline.cmd("SET").arg(&mark_key).arg(mark).ignore();
         if pipeline.query_async::<Option<()>>(connection).await?.is_none() {
             // Emptied since the mark was read: nothing was published, and the next round sees the loss.
-            return Ok(0);
+            return Ok(false);
         }
-        tx.commit().await?;
-        Ok(rows.len() as u64)
+        batch.tx.commit().await?;
+        self.published.add(batch.rows.len() as u64, &[]);
+        Ok(true)
     }
 
     fn add_entry(&self, pipeline: &mut redis::Pipeline, row: &Row) {
@@ -304,34 +369,47 @@ impl ShardWorker for Relay {
     }
 }
 
-/// Takes the oldest facts, and counts the batch unless it is empty; the count comes with each row.
-async fn take(tx: &mut PgConnection, stream: &str) -> Result<Vec<Row>, sqlx::Error> {
+/// Takes the oldest facts and numbers the batch unless it is empty; the number comes with each row. Those behind a place,
+/// which are taken while another batch is on its way, get their number when that one is through.
+async fn take(tx: &mut PgConnection, stream: &str, behind: Option<i64>) -> Result<Vec<Row>, sqlx::Error> {
     sqlx::query_as(
         "with taken as (
              delete from outbox_pending
-             where id = any (array(select id from outbox_pending order by id limit $1)) returning id
+             where id = any (array(select id from outbox_pending where id > $3 order by id limit $1)) returning id
          ), marked as (
-             insert into relay_marks as m select $2, 1 where exists (select from taken)
+             insert into relay_marks as m select $2, 1 where $4 and exists (select from taken)
              on conflict (stream) do update set mark = m.mark + 1
              returning mark
          )
-         select tenant_id, event_id, shard, kind, subject, time, traceparent, causation_id, data,
+         select id, tenant_id, event_id, shard, kind, subject, time, traceparent, causation_id, data,
              (select mark from marked) as mark
          from taken join outbox using (id) order by id",
     )
     .bind(BATCH)
     .bind(stream)
+    .bind(behind.unwrap_or(0))
+    .bind(behind.is_none())
     .fetch_all(tx)
     .await
 }
 
+/// Numbers a batch.
+async fn raise_mark(tx: &mut PgConnection, stream: &str) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "insert into relay_marks as m values ($1, 1) on conflict (stream) do update set mark = m.mark + 1 returning mark",
+    )
+    .bind(stream)
+    .fetch_one(tx)
+    .await
+}
+
 /// Reads the mark and watches it: a transaction of this connection that follows fails if the mark changed meanwhile.
-async fn watch_mark(connection: &mut MultiplexedConnection, key: &str) -> redis::RedisResult<Option<i64>> {
+async fn watch_mark(connection: &mut MultiplexedConnection, key: String) -> redis::RedisResult<Option<i64>> {
     let mut commands = redis::pipe();
     // A round that published nothing left its watch behind.
     commands.cmd("UNWATCH").ignore();
-    commands.cmd("WATCH").arg(key).ignore();
-    commands.cmd("GET").arg(key);
+    commands.cmd("WATCH").arg(&key).ignore();
+    commands.cmd("GET").arg(&key);
     let (mark,) = commands.query_async(connection).await?;
     Ok(mark)
 }

@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use memchr::memmem::Finder;
 use rust_decimal::Decimal;
 
 use crate::ast::{ArithmeticOp, CompareOp};
@@ -176,6 +177,8 @@ pub(crate) enum BoolOp {
     Texts(Equality, Box<(Typed<Text>, Typed<Text>)>),
     Bools(Equality, Box<(Typed<Bool>, Typed<Bool>)>),
     Search(Search, Box<(Typed<Text>, Typed<Text>)>),
+    /// A text that has a constant in it, whose search is prepared.
+    Contains(Box<(Typed<Text>, Finder<'static>)>),
     /// A text among constants, which are sorted.
     InTexts(Box<Typed<Text>>, Box<[Box<str>]>),
     In(Box<(Any, Box<[Any]>)>),

@@ -18,8 +18,8 @@ use reflex_proto::{
     platform::v1::Reason,
 };
 use reflex_rpc::client::{Authorized, ServiceTokens};
+use reflex_signatures::standard_webhooks::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use reflex_tenancy::TenantId;
-use reflex_webhooks::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use serde::Serialize;
 
 use crate::{

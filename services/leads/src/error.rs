@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reflex_pg::{AsConflict, DbError, batcher::BatchError, requests::ClaimError};
 use reflex_rpc::status::{self, FieldViolation, PreconditionViolation};
-use reflex_webhooks::Refusal;
+use reflex_signatures::standard_webhooks::Refusal;
 use tonic::Status;
 
 use crate::domain::violation::Violation;

@@ -7,7 +7,7 @@ use reflex_tenancy::TenantId;
 
 use crate::commands::{
     accounts, apply, calendar, claims, dead_letters, export, expr, fields, follow_ups, gate, inbox, keys, leads,
-    members, messages, nurture, privacy, routing, tags, webhooks,
+    members, messages, notifications, nurture, privacy, routing, tags, webhooks,
 };
 
 /// Reflex from the command line: set up tenants, take leads in, see who got them and why, and who was told.
@@ -90,6 +90,7 @@ pub(crate) enum Command {
     Nurture(nurture::Nurture),
     Inbox(inbox::Inbox),
     Messages(messages::Messages),
+    Notifications(notifications::Notifications),
     Privacy(privacy::Privacy),
     Dlq(dead_letters::DeadLetters),
     Calendar(calendar::Calendar),

@@ -15,6 +15,7 @@ pub(crate) mod keys;
 pub(crate) mod leads;
 pub(crate) mod members;
 pub(crate) mod messages;
+pub(crate) mod notifications;
 pub(crate) mod nurture;
 pub(crate) mod privacy;
 pub(crate) mod routing;
@@ -57,6 +58,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Nurture(command) => command.run(&output).await,
         Command::Inbox(command) => command.run(&output).await,
         Command::Messages(command) => command.run(&output).await,
+        Command::Notifications(command) => command.run(&output),
         Command::Privacy(command) => command.run(&output).await,
         Command::Dlq(command) => command.run(&output).await,
         Command::Calendar(command) => command.run(&output),

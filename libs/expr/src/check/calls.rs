@@ -1,5 +1,7 @@
 //! Checks calls of functions.
 
+use memchr::memmem::Finder;
+
 use crate::ast::Expr;
 use crate::error::{Error, Problem};
 use crate::eval;
@@ -97,10 +99,13 @@ impl Checker<'_> {
             }
             Any::Text(text) => {
                 self.charge(4);
-                Ok(BoolOp::Search(
-                    Search::Anywhere,
-                    Box::new((text, self.text(&arguments[1])?)),
-                ))
+                Ok(match self.text(&arguments[1])? {
+                    Typed::Constant(wanted) => {
+                        let finder = Finder::new(wanted.as_bytes()).into_owned();
+                        BoolOp::Contains(Box::new((text, finder)))
+                    }
+                    wanted => BoolOp::Search(Search::Anywhere, Box::new((text, wanted))),
+                })
             }
             other => Err(wrong_type(&arguments[0], TEXT_OR_LIST, other.kind())),
         }

@@ -26,7 +26,13 @@ impl Checker<'_> {
             (Any::Text(first), Any::Text(second)) => {
                 self.option(left, right)?;
                 self.option(right, left)?;
-                BoolOp::Texts(equality, Box::new((first, second)))
+                match (equality, first, second) {
+                    (Equality::Same, text, Typed::Constant(option))
+                    | (Equality::Same, Typed::Constant(option), text) => {
+                        BoolOp::InTexts(Box::new(text), [option].into())
+                    }
+                    (equality, first, second) => BoolOp::Texts(equality, Box::new((first, second))),
+                }
             }
             (Any::Bool(first), Any::Bool(second)) => BoolOp::Bools(equality, Box::new((first, second))),
             (first, second) => return Err(not_comparable((left, first.kind()), (right, second.kind()))),

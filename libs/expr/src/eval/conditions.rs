@@ -41,6 +41,14 @@ pub(super) fn holds(run: &Run<'_>, operation: &BoolOp) -> Result<bool, EvalError
             Some((text, wanted)) => find(run, *search, &text, &wanted),
             None => Ok(false),
         },
+        BoolOp::Contains(parts) => {
+            let (text, wanted) = &**parts;
+            let Some(text) = value(run, text)? else {
+                return Ok(false);
+            };
+            run.spend(text.len() + wanted.needle().len())?;
+            Ok(wanted.find(text.as_bytes()).is_some())
+        }
         BoolOp::InTexts(subject, options) => {
             Ok(value(run, subject)?.is_some_and(|subject| is_option(&subject, options)))
         }

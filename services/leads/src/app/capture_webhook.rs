@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use reflex_proto::leads::v1::{CaptureWebhookRequest, CaptureWebhookResponse};
 use reflex_rpc::{identity::Caller, status};
+use reflex_signatures::standard_webhooks::{Headers, Keys};
 use reflex_tenancy::{TenantId, TenantSet};
-use reflex_webhooks::{Headers, Keys};
 use secrecy::ExposeSecret as _;
 
 use super::{App, put_webhook_source::place};

@@ -5,6 +5,7 @@
 
 mod effects;
 pub(crate) mod screening;
+mod set_aside;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -25,14 +26,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use self::{effects::Effects, screening::Drafts};
+use self::{effects::Effects, screening::Drafts, set_aside::SetAside};
 use super::{App, lead_facts};
 use crate::{
     domain::{
         assign::{Snapshot, route_batch},
         calculated::Entity,
         decision::{Decision, Outcome, Trigger},
-        ids::CalendarId,
+        ids::{CalendarId, LeadId},
         routing::{Conditions, Policy},
         tags::CAPTURED,
     },
@@ -77,8 +78,9 @@ impl Intake {
     }
 
     /// Does one round of work.
-    async fn round(&self, hold: &Hold) -> Result<Round, DbError> {
-        let mut work = intake::list_work(&self.app.db.worker, hold.index()).await?;
+    async fn round(&self, hold: &Hold, aside: &mut SetAside) -> Result<Round, DbError> {
+        let passed = aside.passed(Instant::now());
+        let mut work = intake::list_work(&self.app.db.worker, hold.index(), &passed).await?;
         let only_files = work.iter().all(|item| item.from_file);
         if only_files {
             work.truncate(FILE_BATCH);
@@ -88,25 +90,48 @@ impl Intake {
         let mut tenants: Vec<&str> = work.iter().map(|item| item.tenant_id.as_str()).collect();
         tenants.sort_unstable();
         tenants.dedup();
-        let mut done = false;
-        for tenant_id in tenants {
+        for tenant_id in &tenants {
             let tenant: TenantId = tenant_id.parse().expect("only valid tenants are stored");
-            let items: Vec<&Work> = work.iter().filter(|item| item.tenant_id == tenant_id).collect();
-            match self.route_tenant(hold, &tenant, &items).await {
-                Ok(()) => done = true,
+            let items: Vec<&Work> = work.iter().filter(|item| item.tenant_id == *tenant_id).collect();
+            self.route_tenant(hold, &tenant, items, aside).await?;
+        }
+        Ok(match (tenants.is_empty(), only_files) {
+            (true, _) => Round::Idle,
+            (false, true) => Round::Files,
+            (false, false) => Round::Prompt,
+        })
+    }
+
+    /// Works a tenant's items off, together if that can be done. Where it cannot, halves are tried, so that what is at
+    /// fault is found and set aside, and neither the tenant's other leads nor other tenants' wait for it.
+    async fn route_tenant(
+        &self,
+        hold: &Hold,
+        tenant: &TenantId,
+        items: Vec<&Work>,
+        aside: &mut SetAside,
+    ) -> Result<(), DbError> {
+        let mut left = vec![items];
+        while let Some(mut items) = left.pop() {
+            match self.route_items(hold, tenant, &items).await {
+                Ok(()) => aside.forget(&items),
                 Err(error @ (DbError::LeaseLost | DbError::Unavailable(_))) => return Err(error),
-                // One tenant's trouble must not keep the others' leads waiting.
+                Err(_) if items.len() > 1 => {
+                    // The later half is put back first: leads stay in order.
+                    left.push(items.split_off(items.len() / 2));
+                    left.push(items);
+                }
                 Err(error) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
-                    warn!(%tenant, %error, cause, "a tenant's leads could not be routed, will go on");
+                    for item in items {
+                        let rest = aside.add(item, Instant::now());
+                        let lead = item.lead_id.map(|lead| LeadId(lead).to_string());
+                        warn!(%tenant, lead, %error, cause, ?rest, "work could not be done, will be tried again");
+                    }
                 }
             }
         }
-        Ok(match done {
-            false => Round::Idle,
-            true if only_files => Round::Files,
-            true => Round::Prompt,
-        })
+        Ok(())
     }
 
     /// How many times as long as a round about leads of files took everybody else has the time: those who import have
@@ -115,7 +140,7 @@ impl Intake {
         if self.app.imports.any() { 5 } else { 1 }
     }
 
-    async fn route_tenant(&self, hold: &Hold, tenant: &TenantId, items: &[&Work]) -> Result<(), DbError> {
+    async fn route_items(&self, hold: &Hold, tenant: &TenantId, items: &[&Work]) -> Result<(), DbError> {
         let app = &self.app;
         let mut tx = app
             .db
@@ -292,10 +317,11 @@ fn changes_something(lead: &LeadRow, decision: &Decision) -> bool {
 impl ShardWorker for Intake {
     async fn work(&self, hold: Hold, stop: CancellationToken) {
         let mut pace = Pace::new(GAP);
+        let mut aside = SetAside::default();
         while !stop.is_cancelled() {
             pace.next().await;
             let started = Instant::now();
-            let rest = match self.round(&hold).await {
+            let rest = match self.round(&hold, &mut aside).await {
                 Ok(Round::Prompt) => continue,
                 Ok(Round::Files) => started.elapsed() * self.rests_after_files(),
                 Ok(Round::Idle) => POLL,

@@ -6,8 +6,8 @@ use reflex_proto::leads::v1::{
 };
 use reflex_rpc::identity::Caller;
 use reflex_sealing::{Place, Sealer};
+use reflex_signatures::standard_webhooks::Keys;
 use reflex_tenancy::{TenantId, TenantSet};
-use reflex_webhooks::Keys;
 
 use super::{App, change_setup::Begun, paging::Page};
 use crate::{
@@ -115,7 +115,8 @@ fn secret(
     if Keys::parse(given).is_none() {
         return Err(Error::invalid(
             "source.secret",
-            "must be whsec_ and the base64 of 24 to 64 bytes, or two of these with a space between them",
+            "must be whsec_ and the base64 of 24 to 64 bytes, whpk_ and the base64 of the sender's Ed25519 key, or two of \
+             these with a space between them",
         ));
     }
     let name = source.id.to_string();

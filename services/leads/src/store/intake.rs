@@ -34,18 +34,29 @@ pub(crate) struct Work {
     pub(crate) from_file: bool,
 }
 
+/// Work that is passed over.
+#[derive(Debug, Default)]
+pub(crate) struct Passed {
+    /// Reasons to look at waiting leads.
+    pub(crate) reroutes: Vec<i64>,
+    /// New leads.
+    pub(crate) leads: Vec<Uuid>,
+}
+
 /// Lists what is to be done in a shard, reasons before new leads and those before leads of files, each in order; run by
 /// the worker role.
-pub(crate) async fn list_work(worker: &PgPool, shard: i16) -> Result<Vec<Work>, DbError> {
+pub(crate) async fn list_work(worker: &PgPool, shard: i16, passed: &Passed) -> Result<Vec<Work>, DbError> {
     let work = sqlx::query_as(
         "(select tenant_id, id as reroute, trigger, team, lead_id, false as from_file from reroute_requests
-          where shard = $1 order by id limit $2)
+          where shard = $1 and id <> all ($3) order by id limit $2)
          union all
          (select tenant_id, null, null, null, lead_id, from_file from leads
-          where shard = $1 and state = 'captured' order by from_file, sequence limit $2)",
+          where shard = $1 and state = 'captured' and lead_id <> all ($4) order by from_file, sequence limit $2)",
     )
     .bind(shard)
     .bind(BATCH)
+    .bind(&passed.reroutes)
+    .bind(&passed.leads)
     .fetch_all(worker)
     .await?;
     Ok(work)

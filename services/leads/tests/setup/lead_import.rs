@@ -57,7 +57,7 @@ async fn drain(mut responses: Streaming<ImportLeadsResponse>) -> Result<ImportLe
     Ok(all)
 }
 
-async fn import(admin: &mut Caller, import_id: &str, file: &str) -> Result<ImportLeadsResponse, Status> {
+pub(crate) async fn import(admin: &mut Caller, import_id: &str, file: &str) -> Result<ImportLeadsResponse, Status> {
     send(admin, messages(import_id, file.as_bytes(), 1_000)).await
 }
 
@@ -76,7 +76,7 @@ async fn stored(leads: &Leads, tenant: &str) -> i64 {
 }
 
 /// Writes a file of this many leads, each second one with an id.
-fn file_of(rows: usize) -> String {
+pub(crate) fn file_of(rows: usize) -> String {
     let mut file = "编号,公司,电话\n".to_owned();
     for row in 0..rows {
         let id = if row % 2 == 0 { format!("E{row}") } else { String::new() };

@@ -15,6 +15,7 @@ mod leaves;
 mod merging;
 mod nurture;
 mod ownership;
+mod poison;
 mod policies;
 mod policy_checks;
 mod policy_tables;

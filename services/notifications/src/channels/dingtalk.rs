@@ -6,13 +6,11 @@
 use std::time::{Duration, Instant};
 
 use ::http::HeaderMap;
-use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::future::BoxFuture;
-use hmac::{Hmac, Mac};
 use reflex_runtime::clock::SharedClock;
+use reflex_signatures::dingtalk;
 use secrecy::ExposeSecret;
 use serde_json::json;
-use sha2::Sha256;
 
 use super::http::HttpClient;
 use super::robot::{CUT, judge, shorten};
@@ -54,7 +52,7 @@ impl DingTalk {
         };
         let timestamp_ms = self.clock.now().as_millisecond();
         let joint = if address.contains('?') { '&' } else { '?' };
-        let sign = sign(timestamp_ms, secret.expose_secret());
+        let sign = dingtalk::in_query(&dingtalk::sign(timestamp_ms, secret.expose_secret()));
         format!("{address}{joint}timestamp={timestamp_ms}&sign={sign}")
     }
 }
@@ -75,20 +73,6 @@ impl Channel for DingTalk {
     fn send<'a>(&'a self, endpoint: &'a Endpoint, message: &'a Rendered) -> BoxFuture<'a, Outcome> {
         Box::pin(self.attempt(endpoint, message))
     }
-}
-
-/// Signs a request: HMAC-SHA256 of `"{timestamp_ms}\n{secret}"` under the secret, base64, then URL-encoded.
-#[must_use]
-#[expect(clippy::missing_panics_doc, reason = "HMAC takes keys of any length")]
-pub fn sign(timestamp_ms: i64, secret: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
-    mac.update(format!("{timestamp_ms}\n{secret}").as_bytes());
-    // The three characters of base64 that mean something else in a query.
-    BASE64_STANDARD
-        .encode(mac.finalize().into_bytes())
-        .replace('+', "%2B")
-        .replace('/', "%2F")
-        .replace('=', "%3D")
 }
 
 /// Builds the request body, cutting the text where the whole would be too long.
@@ -159,26 +143,6 @@ mod tests {
 
     use super::*;
     use crate::channels::Mentions;
-
-    /// Computed with `openssl dgst -sha256 -hmac` and with Python's `hmac`.
-    #[test]
-    fn signs_byte_for_byte() {
-        for (timestamp_ms, secret, expected) in [
-            (
-                1_547_461_912_000,
-                "SEC0123456789abcdef",
-                "li0bha3ikchJZLK7nG%2Fu5CkNNYGRkIG7adCw1%2B6vtxI%3D",
-            ),
-            (
-                1_577_262_236_757,
-                "this is secret",
-                "hmPWwU%2B7lVdm3ZZz0r9tSfx0L4Q26jWOZr9%2BGs6EZQM%3D",
-            ),
-            (0, "密钥", "95G%2F%2FAOaFLWJUU4E6i75QdzEnHeMIHs7riSGRgJYks4%3D"),
-        ] {
-            assert_eq!(sign(timestamp_ms, secret), expected);
-        }
-    }
 
     fn read(body: &[u8]) -> Value {
         serde_json::from_slice(body).unwrap()

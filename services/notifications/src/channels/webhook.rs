@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ::http::{HeaderMap, HeaderValue, StatusCode};
 use futures_util::future::BoxFuture;
 use reflex_runtime::clock::SharedClock;
-use reflex_webhooks::Keys;
+use reflex_signatures::standard_webhooks::Keys;
 use secrecy::ExposeSecret;
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! What a channel must look like before it is stored.
 
 use http::Uri;
-use reflex_webhooks::Keys;
+use reflex_signatures::standard_webhooks::Keys;
 
 use super::{Problem, budget::Limits, merge::Surplus};
 
@@ -78,9 +78,10 @@ impl Kind {
         let wrong = |description: &str| Err(Problem::new("channel.secret", description));
         match self {
             Self::WecomRobot if !secret.is_empty() => wrong("a WeCom robot has none, its address has the key"),
-            Self::Webhook if Keys::parse(secret).is_none() => {
-                wrong("must be whsec_ and the base64 of 24 to 64 bytes, or two of these with a space between them")
-            }
+            Self::Webhook if Keys::parse(secret).is_none_or(|keys| !keys.can_sign()) => wrong(
+                "must be whsec_ and the base64 of 24 to 64 bytes, whsk_ and the base64 of an Ed25519 key, or two of these with \
+                 a space between them",
+            ),
             Self::DingtalkRobot | Self::WecomRobot | Self::Webhook => Ok(()),
         }
     }

@@ -1,11 +1,10 @@
-//! Signatures of Standard Webhooks (<https://www.standardwebhooks.com>, symmetric scheme `v1`): of what is sent, and of what
-//! comes in.
-//!
-//! Belongs here: keys, signing, verifying. Does not: HTTP, and what a webhook says.
+//! Signatures of Standard Webhooks (<https://www.standardwebhooks.com>): `v1` with a secret that both sides know, `v1a`
+//! with an Ed25519 key of the sender.
 
 use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use ed25519_dalek::{SECRET_KEY_LENGTH, Signature, Signer as _, SigningKey, VerifyingKey};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -19,9 +18,13 @@ pub const SIGNATURE_HEADER: &str = "webhook-signature";
 pub const TOLERANCE: Duration = Duration::from_mins(5);
 
 /// What secrets begin with, so that scanners for leaked ones know them.
-const PREFIX: &str = "whsec_";
-/// Bytes of a key, as the specification wants them.
-const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+const SECRET_PREFIX: &str = "whsec_";
+/// What the sender's own half of a pair begins with.
+const PRIVATE_PREFIX: &str = "whsk_";
+/// What the half that receivers get begins with.
+const PUBLIC_PREFIX: &str = "whpk_";
+/// Bytes of a secret, as the specification wants them.
+const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// The key that is used, and the one before it while receivers change over.
 const MAX_KEYS: usize = 2;
 /// Signatures that are looked at: more than any sender has keys.
@@ -58,29 +61,63 @@ pub struct Headers<'a> {
 }
 
 /// The keys of an endpoint.
-pub struct Keys(Vec<Vec<u8>>);
+pub struct Keys(Vec<Key>);
+
+enum Key {
+    /// Signs and verifies.
+    Shared(Vec<u8>),
+    /// Signs, and verifies by its public half.
+    Private(Box<SigningKey>),
+    /// Verifies only.
+    Public(Box<VerifyingKey>),
+}
 
 impl Keys {
-    /// Reads one secret, or two with a space between them: both sign while the receiver changes from one to the other.
+    /// Reads one key, or two with a space between them: both sign while the receiver changes from one to the other. A key
+    /// is `whsec_` and a secret, `whsk_` and an Ed25519 key (its 32 bytes of seed, with or without the public half behind
+    /// them), or `whpk_` and a public one, each in base64.
     #[must_use]
-    pub fn parse(secrets: &str) -> Option<Self> {
-        let keys: Option<Vec<_>> = secrets.split(' ').map(key).collect();
+    pub fn parse(keys: &str) -> Option<Self> {
+        let keys: Option<Vec<_>> = keys.split(' ').map(Key::parse).collect();
         keys.filter(|keys| keys.len() <= MAX_KEYS).map(Self)
     }
 
-    /// Signs a message: `v1,` and the base64 of HMAC-SHA256 over `{id}.{timestamp}.{body}`, for each key.
-    ///
-    /// # Panics
-    /// Never.
+    /// Tells whether all of them can sign.
+    #[must_use]
+    pub fn can_sign(&self) -> bool {
+        !self.0.iter().any(|key| matches!(key, Key::Public(_)))
+    }
+
+    /// Signs a message over `{id}.{timestamp}.{body}` with each key that can: `v1,` and the base64 of HMAC-SHA256, or
+    /// `v1a,` and that of an Ed25519 signature.
     #[must_use]
     pub fn sign(&self, id: &str, timestamp_seconds: i64, body: &[u8]) -> String {
         let timestamp = timestamp_seconds.to_string();
-        let sign = |key: &Vec<u8>| mac(key, id, &timestamp, body).finalize().into_bytes();
-        let signatures = self
-            .0
-            .iter()
-            .map(|key| format!("v1,{}", BASE64_STANDARD.encode(sign(key))));
+        let signatures = self.0.iter().filter_map(|key| match key {
+            Key::Shared(secret) => {
+                let code = mac(secret, id, &timestamp, body).finalize().into_bytes();
+                Some(format!("v1,{}", BASE64_STANDARD.encode(code)))
+            }
+            Key::Private(key) => {
+                let signature = key.sign(&content(id, &timestamp, body)).to_bytes();
+                Some(format!("v1a,{}", BASE64_STANDARD.encode(signature)))
+            }
+            Key::Public(_) => None,
+        });
         signatures.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Returns what receivers are given of the Ed25519 keys, `whpk_…` each.
+    #[must_use]
+    pub fn public(&self) -> Vec<String> {
+        let halves = self.0.iter().filter_map(|key| match key {
+            Key::Shared(_) => None,
+            Key::Private(key) => Some(key.verifying_key().to_bytes()),
+            Key::Public(key) => Some(key.to_bytes()),
+        });
+        halves
+            .map(|half| format!("{PUBLIC_PREFIX}{}", BASE64_STANDARD.encode(half)))
+            .collect()
     }
 
     /// Checks that one of the signatures is of one of the keys, in constant time, and that the message is of these minutes.
@@ -109,29 +146,71 @@ impl Keys {
     fn is_signed(&self, headers: Headers<'_>, body: &[u8], signatures: &str) -> bool {
         let mut signed = false;
         for key in &self.0 {
-            let mac = mac(key, headers.id, headers.timestamp, body);
-            for signature in signatures.split(' ').take(MAX_SIGNATURES) {
-                // Other schemes may stand beside ours.
-                let bytes = signature
-                    .strip_prefix("v1,")
-                    .and_then(|text| BASE64_STANDARD.decode(text).ok());
-                signed |= mac.clone().verify_slice(&bytes.unwrap_or_default()).is_ok();
+            // Other schemes may stand beside ours.
+            let decoded = |scheme: &str, signature: &str| {
+                let text = signature.strip_prefix(scheme)?;
+                BASE64_STANDARD.decode(text).ok()
+            };
+            let signatures = signatures.split(' ').take(MAX_SIGNATURES);
+            match key {
+                Key::Shared(secret) => {
+                    let mac = mac(secret, headers.id, headers.timestamp, body);
+                    for signature in signatures {
+                        let bytes = decoded("v1,", signature).unwrap_or_default();
+                        signed |= mac.clone().verify_slice(&bytes).is_ok();
+                    }
+                }
+                Key::Private(key) => signed |= is_of_pair(&key.verifying_key(), headers, body, signatures, decoded),
+                Key::Public(key) => signed |= is_of_pair(key, headers, body, signatures, decoded),
             }
         }
         signed
     }
 }
 
-fn mac(key: &[u8], id: &str, timestamp: &str, body: &[u8]) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+impl Key {
+    fn parse(text: &str) -> Option<Self> {
+        if let Some(secret) = text.strip_prefix(SECRET_PREFIX) {
+            let secret = BASE64_STANDARD.decode(secret).ok()?;
+            return SECRET_BYTES.contains(&secret.len()).then_some(Self::Shared(secret));
+        }
+        if let Some(key) = text.strip_prefix(PRIVATE_PREFIX) {
+            let bytes = BASE64_STANDARD.decode(key).ok()?;
+            let (seed, public) = bytes.split_first_chunk::<SECRET_KEY_LENGTH>()?;
+            let key = SigningKey::from_bytes(seed);
+            let fits = public.is_empty() || public == key.verifying_key().as_bytes();
+            return fits.then(|| Self::Private(Box::new(key)));
+        }
+        let bytes = BASE64_STANDARD.decode(text.strip_prefix(PUBLIC_PREFIX)?).ok()?;
+        let key = VerifyingKey::from_bytes(&bytes.try_into().ok()?).ok()?;
+        Some(Self::Public(Box::new(key)))
+    }
+}
+
+/// Tells whether one of the signatures is of the other half of a key. Nothing of this is secret.
+fn is_of_pair<'a>(
+    key: &VerifyingKey,
+    headers: Headers<'_>,
+    body: &[u8],
+    mut signatures: impl Iterator<Item = &'a str>,
+    decoded: impl Fn(&str, &str) -> Option<Vec<u8>>,
+) -> bool {
+    let content = content(headers.id, headers.timestamp, body);
+    signatures.any(|signature| {
+        let bytes = decoded("v1a,", signature).and_then(|bytes| bytes.try_into().ok());
+        bytes.is_some_and(|bytes| key.verify_strict(&content, &Signature::from_bytes(&bytes)).is_ok())
+    })
+}
+
+fn content(id: &str, timestamp: &str, body: &[u8]) -> Vec<u8> {
+    [format!("{id}.{timestamp}.").as_bytes(), body].concat()
+}
+
+fn mac(secret: &[u8], id: &str, timestamp: &str, body: &[u8]) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
     mac.update(format!("{id}.{timestamp}.").as_bytes());
     mac.update(body);
     mac
-}
-
-fn key(secret: &str) -> Option<Vec<u8>> {
-    let key = BASE64_STANDARD.decode(secret.strip_prefix(PREFIX)?).ok()?;
-    KEY_BYTES.contains(&key.len()).then_some(key)
 }
 
 #[cfg(test)]
@@ -261,7 +340,7 @@ mod tests {
 
     #[test]
     fn secrets_of_another_shape_are_no_keys() {
-        let of_bytes = |bytes: usize| format!("{PREFIX}{}", BASE64_STANDARD.encode(vec![7; bytes]));
+        let of_bytes = |bytes: usize| format!("{SECRET_PREFIX}{}", BASE64_STANDARD.encode(vec![7; bytes]));
         for good in [of_bytes(24), of_bytes(64), format!("{} {}", of_bytes(64), of_bytes(64))] {
             assert!(Keys::parse(&good).is_some(), "{good}");
         }
@@ -278,5 +357,50 @@ mod tests {
         ] {
             assert!(Keys::parse(&bad).is_none(), "{bad}");
         }
+    }
+    /// A pair whose seed is 32 times 7.
+    const PRIVATE: &str = "whsk_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+
+    #[test]
+    fn a_pair_signs_with_one_half_and_believes_with_the_other() {
+        let private = Keys::parse(PRIVATE).unwrap();
+        let public = private.public().join(" ");
+        assert!(public.starts_with("whpk_"), "{public}");
+        let public = Keys::parse(&public).unwrap();
+        assert!(private.can_sign() && !public.can_sign());
+        let signature = private.sign(ID, AT, BODY);
+        assert!(signature.starts_with("v1a,"), "{signature}");
+        assert_eq!(public.sign(ID, AT, BODY), "");
+        let at = AT.to_string();
+        for keys in [&private, &public] {
+            assert_eq!(keys.verify(headers(ID, &at, &signature), BODY, AT), Ok(()));
+            let beside = format!("{SIGNATURE} v1a, {signature}");
+            assert_eq!(keys.verify(headers(ID, &at, &beside), BODY, AT), Ok(()));
+            for (id, body, signature) in [
+                ("msg_other", BODY, signature.as_str()),
+                (ID, b"{}".as_slice(), &signature),
+                (ID, BODY, SIGNATURE),
+                (ID, BODY, &signature.replace("v1a,", "v1,")),
+                (ID, BODY, "v1a,AAAA"),
+            ] {
+                let refused = keys.verify(headers(id, &at, signature), body, AT);
+                assert_eq!(refused, Err(Refusal::Signature), "{id} {signature}");
+            }
+        }
+        let shared = Keys::parse(SECRET).unwrap();
+        let refused = shared.verify(headers(ID, &at, &signature), BODY, AT);
+        assert_eq!(refused, Err(Refusal::Signature));
+    }
+
+    #[test]
+    fn halves_that_do_not_fit_are_no_pair() {
+        let of = |bytes: &[u8]| Keys::parse(&format!("{PRIVATE_PREFIX}{}", BASE64_STANDARD.encode(bytes)));
+        let public = BASE64_STANDARD
+            .decode(of(&[7; 32]).unwrap().public()[0].strip_prefix(PUBLIC_PREFIX).unwrap())
+            .unwrap();
+        assert!(of(&[&[7; 32], public.as_slice()].concat()).is_some());
+        assert!(of(&[7; 64]).is_none());
+        assert!(of(&[7; 31]).is_none());
+        assert!(Keys::parse("whpk_AAAA").is_none());
     }
 }
