@@ -56,10 +56,11 @@ impl LeadTimers {
             member: None,
             traceparent: timer.traceparent.clone(),
         };
-        Ok(match due.cause {
+        match due.cause {
             Cause::Stale => self.0.nurture_stale(tx, &setup, &mover).await?,
             cause => self.0.judge_again(tx, &setup, &mover, cause).await?,
-        })
+        }
+        Ok(())
     }
 }
 

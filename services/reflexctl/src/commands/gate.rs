@@ -1,5 +1,6 @@
 //! `reflexctl gate`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -240,7 +241,7 @@ fn as_of(text: &str, output: &Output) -> anyhow::Result<Option<prost_types::Time
 }
 
 fn imported(import: Option<&GateImport>) -> String {
-    let import = import.cloned().unwrap_or_default();
+    let import = import.copied().unwrap_or_default();
     match import.version {
         0 => format!(
             "{} rows, nothing is wrong with them; nothing was imported",
@@ -300,9 +301,9 @@ fn render(verdict: &GateVerdict, lang: Language) -> String {
     text += &table.render(0);
     let versions = [verdict.policy_version, verdict.company_version, verdict.visit_version];
     let [policy, companies, visits] = versions;
-    text += &match lang {
-        Language::Zh => format!("策略第 {policy} 版，企业名录第 {companies} 版，竞品访问第 {visits} 版\n"),
-        Language::En => format!("policy version {policy}, companies version {companies}, visits version {visits}\n"),
+    let _ = match lang {
+        Language::Zh => writeln!(text, "策略第 {policy} 版，企业名录第 {companies} 版，竞品访问第 {visits} 版"),
+        Language::En => writeln!(text, "policy version {policy}, companies version {companies}, visits version {visits}"),
     };
     text
 }
@@ -336,13 +337,13 @@ fn render_explained(response: &ExplainGateResponse, lang: Language, output: &Out
     let state = word(response.state().as_str_name(), "STATE_");
     let mut text = format!("{}: {state}", pick(lang, "状态", "state"));
     if !response.kept_for.is_empty() {
-        text += &format!(" ({})", response.kept_for);
+        let _ = write!(text, " ({})", response.kept_for);
     }
     if response.hold_until.is_some() {
         let until = output.time(response.hold_until.as_ref());
-        text += &match lang {
-            Language::Zh => format!("，最迟等到 {until}"),
-            Language::En => format!(", until {until} at most"),
+        let _ = match lang {
+            Language::Zh => write!(text, "，最迟等到 {until}"),
+            Language::En => write!(text, ", until {until} at most"),
         };
     }
     text.push('\n');
@@ -352,7 +353,7 @@ fn render_explained(response: &ExplainGateResponse, lang: Language, output: &Out
     }
     for entry in &response.history {
         let time = output.time(entry.time.as_ref());
-        text += &format!("{time}  {}  {}\n", entry.kind, entry.detail);
+        let _ = writeln!(text, "{time}  {}  {}", entry.kind, entry.detail);
     }
     text
 }

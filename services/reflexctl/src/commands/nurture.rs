@@ -1,5 +1,7 @@
 //! `reflexctl nurture`.
 
+use std::fmt::Write as _;
+
 use clap::{Args, Subcommand, ValueEnum};
 use reflex_proto::leads::v1::nurture_service_client::NurtureServiceClient;
 use reflex_proto::leads::v1::{ListNurtureRequest, ListNurtureResponse, NurtureLeadRequest, ReturnLeadRequest, lead};
@@ -148,8 +150,8 @@ fn render(response: &ListNurtureResponse, output: &Output) -> String {
         })
         .collect();
     if !counts.is_empty() {
-        text += &format!("kept: {}\n", counts.join(", "));
+        let _ = writeln!(text, "kept: {}", counts.join(", "));
     }
-    text += &format!("unconverted for 60 days: {}\n", response.unconverted_count);
+    let _ = writeln!(text, "unconverted for 60 days: {}", response.unconverted_count);
     text
 }

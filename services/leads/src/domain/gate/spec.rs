@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{OutagePolicy, Verdict};
 use crate::domain::violation::{Violation, Violations};
 
-const DWELL_OVER: Duration = Duration::from_secs(180);
+const DWELL_OVER: Duration = Duration::from_mins(3);
 /// What pages of success cases are called where nobody says otherwise; found in the page's address or title.
 const SUCCESS_CASES: [&str; 6] = [
     "成功案例",
