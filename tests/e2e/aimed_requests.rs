@@ -317,11 +317,6 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
     ),
     (
         "leads.v1.GateService/ListGateImports",
-        r#"{"kind": "KIND_COMPANIES"}"#,
-        Nothing,
-    ),
-    (
-        "leads.v1.GateService/ListGateImports",
         r#"{"kind": "KIND_COMPANIES", "pageSize": 1, "pageToken": "<page_of_gate_imports>"}"#,
         INVALID,
     ),

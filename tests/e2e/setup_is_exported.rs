@@ -83,6 +83,7 @@ competitors:
 max_hold: 7200s
 after_hold: VERDICT_PASS
 stale_after_days: 60
+screening: SCREENING_LABEL
 ---
 kind: Template
 key: claim_expired

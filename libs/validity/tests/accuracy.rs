@@ -16,7 +16,9 @@ struct Score {
 }
 
 fn score(file: &str) -> Score {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/validity").join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/data/validity")
+        .join(file);
     let mut reader = csv::Reader::from_path(path).unwrap();
     let headings = reader.headers().unwrap().clone();
     let rows: Vec<HashMap<String, String>> = reader
@@ -24,12 +26,17 @@ fn score(file: &str) -> Score {
         .map(|record| {
             let record = record.unwrap();
             let cells = headings.iter().zip(record.iter());
-            cells.map(|(heading, cell)| (heading.to_owned(), cell.to_owned())).collect()
+            cells
+                .map(|(heading, cell)| (heading.to_owned(), cell.to_owned()))
+                .collect()
         })
         .collect();
     let mut people: HashMap<&str, HashSet<(&str, &str)>> = HashMap::new();
     for row in &rows {
-        people.entry(&row["fingerprint"]).or_default().insert((&row["contact"], &row["email"]));
+        people
+            .entry(&row["fingerprint"])
+            .or_default()
+            .insert((&row["contact"], &row["email"]));
     }
     let mut score = Score {
         right: 0,
@@ -62,7 +69,9 @@ fn score(file: &str) -> Score {
             score.right += 1;
         } else {
             let codes: Vec<&str> = judgement.findings.iter().map(|it| it.reason.code()).collect();
-            score.wrong.push(format!("{} is {}: {row:?} {codes:?}", row["id"], row["label"]));
+            score
+                .wrong
+                .push(format!("{} is {}: {row:?} {codes:?}", row["id"], row["label"]));
         }
     }
     score
@@ -78,11 +87,18 @@ fn the_rules_are_right_as_often_as_they_have_to_be() {
     for (file, least) in [("known.csv", 0.99), ("held_out.csv", 0.982)] {
         let score = score(file);
         let rows = score.right + score.wrong.len();
-        assert!(rows >= 600 && score.positive * 5 > rows, "{file} is a sample of both kinds");
+        assert!(
+            rows >= 600 && score.positive * 5 > rows,
+            "{file} is a sample of both kinds"
+        );
         let accuracy = share(score.right, rows);
         let precision = share(score.true_positive, score.found);
         let recall = share(score.true_positive, score.positive);
         eprintln!("{file}: {rows} rows, precision {precision:.4}, recall {recall:.4}, accuracy {accuracy:.4}");
-        assert!(accuracy >= least, "{file}: {accuracy:.4} with\n{}", score.wrong.join("\n"));
+        assert!(
+            accuracy >= least,
+            "{file}: {accuracy:.4} with\n{}",
+            score.wrong.join("\n")
+        );
     }
 }

@@ -11,6 +11,8 @@ create table lead_gates (
     since timestamptz not null,
     -- Why the lead is kept from salespeople; null while it is not.
     kept_for text collate "C",
+    -- What the lead looked like when it came: label, probability, codes of reasons; null where nothing was wrong or nobody looked.
+    validity jsonb,
     -- Domain of its mail, by which answers of the registry find it; empty for none.
     domain text collate "C" not null,
     constraint lead_gates_key primary key (tenant_id, lead_id),

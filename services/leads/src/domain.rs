@@ -8,7 +8,7 @@
 //! ([`claim`], [`due`] by a [`ladder`], [`escalation`], [`follow_up`]). Beside it forms ([`form`], [`form_schema`],
 //! [`submission`]), signed bodies ([`webhook`]) and files ([`lead_file`], [`member_file`]); when leads go back to the [`pool`]
 //! and which [`tags`] they get, at the capture and for the [`lead_fact`]s that come later.
-//! Which leads go to salespeople at all says the [`gate`], which asks lists that come as files ([`gate_file`]).
+//! Whether a lead looks like one says [`validity`]. Which leads go to salespeople at all says the [`gate`], which asks lists that come as files ([`gate_file`]).
 //! What formulas make of leads and their [`account`]s is [`calculated`], over the [`lead_fields`] that conditions read, too.
 
 pub mod account;
@@ -47,6 +47,7 @@ pub mod subject;
 pub mod submission;
 pub mod tags;
 pub mod tree;
+pub mod validity;
 pub mod violation;
 pub mod webhook;
 pub mod why_not;

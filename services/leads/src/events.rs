@@ -24,6 +24,7 @@ pub(crate) const LEAD_UNMERGED: &str = "reflex.leads.v1.LeadUnmerged";
 pub(crate) const LEAD_GATED: &str = "reflex.leads.v1.LeadGated";
 pub(crate) const LEAD_NURTURED: &str = "reflex.leads.v1.LeadNurtured";
 pub(crate) const LEAD_RETURNED: &str = "reflex.leads.v1.LeadReturned";
+pub(crate) const LEAD_SET_ASIDE: &str = "reflex.leads.v1.LeadSetAside";
 pub(crate) const SUBJECT_ERASED: &str = "reflex.leads.v1.SubjectErased";
 pub(crate) const MEMBER_CHANGED: &str = "reflex.leads.v1.MemberChanged";
 

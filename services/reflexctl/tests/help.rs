@@ -24,6 +24,7 @@ const COMMANDS: &[&[&str]] = &[
     &["leads", "capture"],
     &["leads", "import"],
     &["leads", "duplicates"],
+    &["leads", "validity"],
     &["leads", "list"],
     &["leads", "watch"],
     &["leads", "show"],

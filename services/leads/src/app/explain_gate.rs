@@ -91,6 +91,10 @@ impl App {
             let since = stored.since.to_jiff();
             let judgement = stored.judgement.as_ref();
             response.verdict = judgement.map(|Json(judgement)| convert::gate::verdict(judgement));
+            response.validity = stored
+                .validity
+                .as_ref()
+                .map(|Json(validity)| convert::gate::validity(validity));
             response.evaluate_time = stored.evaluate_time.map(|at| convert::timestamp(at.to_jiff()));
             response.since = Some(convert::timestamp(since));
             if lead.state().is_aside() {

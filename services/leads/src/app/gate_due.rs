@@ -131,7 +131,8 @@ impl App {
         };
         let judged = Judged {
             lead: LeadId(lead.lead_id),
-            judgement: judgement.clone(),
+            judgement: Some(judgement.clone()),
+            validity: None,
             since: if changed { now } else { stored.since.to_jiff() },
             kept_for: reason,
             domain: company_domain(lead),

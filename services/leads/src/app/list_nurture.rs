@@ -57,7 +57,9 @@ impl App {
         let rows: HashMap<Uuid, LeadRow> = rows.into_iter().map(|row| (row.lead_id, row)).collect();
         let listed = kept.iter().filter_map(|row| {
             let lead = rows.get(&row.lead_id)?;
-            let summary = row.judgement.as_ref().map(|Json(judgement)| judgement.summary());
+            let said = row.judgement.as_ref().map(|Json(judgement)| judgement.summary());
+            let looks = || row.validity.as_ref().map(|Json(validity)| validity.reasons.join(", "));
+            let summary = said.or_else(looks);
             Some(KeptLead {
                 lead: Some(show(lead, caller)),
                 kept_for: row.kept_for.clone().unwrap_or_default(),

@@ -8,8 +8,9 @@ use crate::{
     domain::{
         gate::{
             BehaviourSpec, CompetitorSpec, Criterion, Gate, GateSpec, IndustrySpec, Judgement, OutagePolicy, RawGate,
-            RegistrySource, SubVerdict, Truth, Verdict,
+            RegistrySource, Screening, SubVerdict, Truth, Verdict,
         },
+        validity::Validity,
         violation::Violation,
     },
 };
@@ -55,7 +56,14 @@ pub(crate) fn raw_gate(message: &pb::GatePolicy) -> Result<RawGate, Violation> {
         retry_every: duration("policy.retry_every", message.retry_every.as_ref())?,
         after_hold: None,
         stale_after_days: message.stale_after_days,
+        screening: Screening::Off,
     };
+    match policy_pb::Screening::try_from(message.screening) {
+        Ok(policy_pb::Screening::Unspecified | policy_pb::Screening::Off) => {}
+        Ok(policy_pb::Screening::Label) => spec.screening = Screening::Label,
+        Ok(policy_pb::Screening::SetAside) => spec.screening = Screening::SetAside,
+        Err(_) => unknown.push("policy.screening"),
+    }
     match policy_pb::Source::try_from(industry.source) {
         Ok(policy_pb::Source::Unspecified | policy_pb::Source::Snapshot) => {}
         Ok(policy_pb::Source::Http) => spec.industry.source = RegistrySource::Http,
@@ -101,8 +109,33 @@ pub(crate) fn policy(gate: &Gate, update_time: Timestamp) -> pb::GatePolicy {
         retry_every: term(spec.retry_every),
         after_hold: spec.after_hold.map_or(0, |verdict| verdict_message(verdict).into()),
         stale_after_days: spec.stale_after_days,
+        screening: match spec.screening {
+            Screening::Off => policy_pb::Screening::Off,
+            Screening::Label => policy_pb::Screening::Label,
+            Screening::SetAside => policy_pb::Screening::SetAside,
+        }
+        .into(),
         version: gate.version,
         update_time: Some(timestamp(update_time)),
+    }
+}
+
+/// Converts what a lead looked like to its message.
+pub(crate) fn validity(validity: &Validity) -> pb::Validity {
+    let label = match validity.label.as_str() {
+        "valid" => pb::validity::Label::Valid,
+        "suspect" => pb::validity::Label::Suspect,
+        _ => pb::validity::Label::Invalid,
+    };
+    let reason = |reason: reflex_validity::Reason| pb::validity::Reason {
+        code: reason.code().to_owned(),
+        zh: reason.zh().to_owned(),
+        en: reason.en().to_owned(),
+    };
+    pb::Validity {
+        label: label.into(),
+        confidence: validity.confidence(),
+        reasons: validity.reasons().map(reason).collect(),
     }
 }
 

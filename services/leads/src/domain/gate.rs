@@ -15,7 +15,7 @@ pub use evidence::{
     Company, CompanyAnswer, Evidence, GateFacts, Known, Seen, VisitAnswer, VisitSource, competitor_of, host_of,
     is_public_mail, judge_behaviour, judge_competitors, judge_industry, own_visits,
 };
-pub use spec::{BehaviourSpec, CompetitorSpec, GateSpec, IndustrySpec, RawGate, RegistrySource};
+pub use spec::{BehaviourSpec, CompetitorSpec, GateSpec, IndustrySpec, RawGate, RegistrySource, Screening};
 
 /// What is known of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

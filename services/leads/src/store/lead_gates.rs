@@ -14,6 +14,7 @@ use crate::domain::{
     gate::{Judgement, Seen},
     ids::LeadId,
     lead::State,
+    validity::Validity,
 };
 
 /// Facts of a lead that are looked at, the latest ones.
@@ -27,13 +28,17 @@ pub(crate) struct GateRow {
     pub(crate) evaluate_time: Option<SqlTimestamp>,
     pub(crate) since: SqlTimestamp,
     pub(crate) kept_for: Option<String>,
+    pub(crate) validity: Option<Json<Validity>>,
 }
 
 /// What is to be stored of a lead that was judged.
 #[derive(Debug, Clone)]
 pub(crate) struct Judged {
     pub(crate) lead: LeadId,
-    pub(crate) judgement: Judgement,
+    /// What the gate said; `None` where it was not asked.
+    pub(crate) judgement: Option<Judgement>,
+    /// What the lead looked like, where that is to be kept.
+    pub(crate) validity: Option<Validity>,
     pub(crate) since: Timestamp,
     pub(crate) kept_for: Option<&'static str>,
     pub(crate) domain: String,
@@ -42,7 +47,7 @@ pub(crate) struct Judged {
 /// Finds what is stored of a lead.
 pub(crate) async fn find(tx: &mut PgConnection, tenant: &TenantId, lead: LeadId) -> Result<Option<GateRow>, DbError> {
     let row = sqlx::query_as(
-        "select verdict, judgement, evaluate_time, since, kept_for from lead_gates
+        "select verdict, judgement, evaluate_time, since, kept_for, validity from lead_gates
          where tenant_id = $1 and lead_id = $2",
     )
     .bind(tenant.as_str())
@@ -63,11 +68,13 @@ pub(crate) async fn save(
         return Ok(());
     }
     sqlx::query(
-        "insert into lead_gates (tenant_id, evaluate_time, lead_id, verdict, judgement, since, kept_for, domain)
-         select $1, $2, * from unnest($3::uuid[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::text[])
+        "insert into lead_gates (tenant_id, evaluate_time, lead_id, verdict, judgement, since, kept_for, domain, validity)
+         select $1, $2, * from unnest($3::uuid[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::text[],
+             $9::jsonb[])
          on conflict (tenant_id, lead_id) do update
              set verdict = excluded.verdict, judgement = excluded.judgement, evaluate_time = excluded.evaluate_time,
-                 since = excluded.since, kept_for = excluded.kept_for, domain = excluded.domain",
+                 since = excluded.since, kept_for = excluded.kept_for, domain = excluded.domain,
+                 validity = coalesce(excluded.validity, lead_gates.validity)",
     )
     .bind(tenant.as_str())
     .bind(now.to_sqlx())
@@ -75,13 +82,14 @@ pub(crate) async fn save(
     .bind(
         judged
             .iter()
-            .map(|it| it.judgement.verdict.as_str())
+            .map(|it| it.judgement.as_ref().map(|it| it.verdict.as_str()))
             .collect::<Vec<_>>(),
     )
-    .bind(judged.iter().map(|it| Json(&it.judgement)).collect::<Vec<_>>())
+    .bind(judged.iter().map(|it| it.judgement.as_ref().map(Json)).collect::<Vec<_>>())
     .bind(judged.iter().map(|it| it.since.to_sqlx()).collect::<Vec<_>>())
     .bind(judged.iter().map(|it| it.kept_for).collect::<Vec<_>>())
     .bind(judged.iter().map(|it| it.domain.as_str()).collect::<Vec<_>>())
+    .bind(judged.iter().map(|it| it.validity.as_ref().map(Json)).collect::<Vec<_>>())
     .execute(tx)
     .await?;
     Ok(())
@@ -200,6 +208,7 @@ pub(crate) struct KeptRow {
     pub(crate) kept_for: Option<String>,
     pub(crate) since: Option<SqlTimestamp>,
     pub(crate) judgement: Option<Json<Judgement>>,
+    pub(crate) validity: Option<Json<Validity>>,
 }
 
 /// Lists leads that are kept in a state, newest first, older than `before`.
@@ -211,7 +220,7 @@ pub(crate) async fn list_kept(
     limit: i64,
 ) -> Result<Vec<KeptRow>, DbError> {
     let rows = sqlx::query_as(
-        "select g.lead_id, g.kept_for, g.since, g.judgement from lead_gates g
+        "select g.lead_id, g.kept_for, g.since, g.judgement, g.validity from lead_gates g
          join leads l on l.tenant_id = g.tenant_id and l.lead_id = g.lead_id
          where g.tenant_id = $1 and g.kept_for is not null and l.state = $2
              and ($3::text is null or g.kept_for = $3) and ($4::uuid is null or g.lead_id < $4)

@@ -14,8 +14,8 @@ use jiff::SignedDuration;
 use reflex_proto::leads::v1::{
     CaptureLeadRequest, EvaluateGateRequest, ExplainGateRequest, ExplainGateResponse, GateImport, GatePolicy,
     GateVerdict, GetGatePolicyRequest, GetLeadRequest, ImportCompaniesRequest, ImportCompetitorVisitsRequest, Lead,
-    LeadFact, ListGateImportsRequest, NewLead, PutGatePolicyRequest, RecordLeadFactsRequest, UndoGateImportRequest,
-    Verdict, gate_import, gate_policy,
+    LeadFact, ListGateImportsRequest, ListNurtureRequest, NewLead, PutGatePolicyRequest, RecordLeadFactsRequest,
+    ReturnLeadRequest, UndoGateImportRequest, Verdict, gate_import, gate_policy,
     gate_verdict::{Criterion, Truth},
     lead,
 };
@@ -526,4 +526,56 @@ async fn gates_and_lists_are_the_tenants_own() {
         ..ImportCompaniesRequest::default()
     };
     assert_refused(admin.gate.import_companies(request).await, INVALID, "");
+}
+
+#[tokio::test]
+async fn what_looks_like_no_lead_is_noted_or_set_aside_and_comes_back() {
+    let leads = Leads::start().await;
+    let mut admin = staffed(&leads, HUADONG).await;
+    let mut policy = GatePolicy {
+        screening: gate_policy::Screening::Label.into(),
+        ..GatePolicy::default()
+    };
+    admin.put_gate(policy.clone()).await.unwrap();
+    let noted = admin.capture_from("x1@mailinator.com").await;
+    admin.wait_for_owner(&noted, "members/li").await;
+    let validity = admin.explain(&noted).await.unwrap().validity.unwrap();
+    assert_eq!(validity.label(), Label::Invalid);
+    assert_eq!(
+        (validity.reasons[0].code.as_str(), validity.reasons[0].zh.as_str()),
+        ("mail_disposable", "一次性邮箱")
+    );
+
+    policy.screening = gate_policy::Screening::SetAside.into();
+    admin.put_gate(policy).await.unwrap();
+    let real = admin.capture_from("li@duanya.cn").await;
+    admin.wait_for_owner(&real, "members/li").await;
+    assert!(
+        admin.explain(&real).await.unwrap().validity.is_none(),
+        "nothing speaks against it"
+    );
+    let none = admin.capture_from("x2@mailinator.com").await;
+    let set_aside = admin.wait_for_state(&none, lead::State::SetAside).await;
+    assert!(set_aside.owner.is_empty() && set_aside.contact_due_time.is_none());
+    assert_eq!(leads.told("reflex.leads.v1.LeadSetAside", &none).await, 1);
+    let request = ListNurtureRequest {
+        state: lead::State::SetAside.into(),
+        ..ListNurtureRequest::default()
+    };
+    let listed = admin.nurture.list_nurture(request).await.unwrap().into_inner();
+    let kept: Vec<_> = listed
+        .leads
+        .iter()
+        .map(|it| (it.kept_for.as_str(), it.summary.as_str()))
+        .collect();
+    assert_eq!(kept, [("invalid", "mail_disposable")]);
+    // Sweeps and facts leave it to people.
+    admin.saw(&leads, &none, &KEEN).await;
+    leads.advance(SignedDuration::from_hours(2));
+    let request = ReturnLeadRequest {
+        name: none.clone(),
+        ..ReturnLeadRequest::default()
+    };
+    admin.nurture.return_lead(request).await.unwrap();
+    admin.wait_for_owner(&none, "members/li").await;
 }

@@ -302,8 +302,14 @@ fn render(verdict: &GateVerdict, lang: Language) -> String {
     let versions = [verdict.policy_version, verdict.company_version, verdict.visit_version];
     let [policy, companies, visits] = versions;
     let _ = match lang {
-        Language::Zh => writeln!(text, "策略第 {policy} 版，企业名录第 {companies} 版，竞品访问第 {visits} 版"),
-        Language::En => writeln!(text, "policy version {policy}, companies version {companies}, visits version {visits}"),
+        Language::Zh => writeln!(
+            text,
+            "策略第 {policy} 版，企业名录第 {companies} 版，竞品访问第 {visits} 版"
+        ),
+        Language::En => writeln!(
+            text,
+            "policy version {policy}, companies version {companies}, visits version {visits}"
+        ),
     };
     text
 }
@@ -350,6 +356,11 @@ fn render_explained(response: &ExplainGateResponse, lang: Language, output: &Out
     match &response.verdict {
         Some(verdict) => text += &render(verdict, lang),
         None => text += pick(lang, "未经线索门槛判断\n", "the gate never judged it\n"),
+    }
+    if let Some(validity) = &response.validity {
+        let reasons: Vec<&str> = validity.reasons.iter().map(|it| pick(lang, &it.zh, &it.en)).collect();
+        let label = word(validity.label().as_str_name(), "LABEL_");
+        let _ = writeln!(text, "{label} ({:.2}): {}", validity.confidence, reasons.join("; "));
     }
     for entry in &response.history {
         let time = output.time(entry.time.as_ref());

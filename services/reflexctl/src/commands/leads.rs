@@ -10,6 +10,7 @@ mod ownership;
 mod pick;
 mod show;
 mod tag;
+mod validity;
 mod watch;
 mod why_not;
 
@@ -37,6 +38,7 @@ enum LeadsCommand {
     Capture(Box<capture::Capture>),
     Import(Box<import::Import>),
     Duplicates(Box<duplicates::Duplicates>),
+    Validity(Box<validity::Validity>),
     /// Lists leads, newest first or by a calculated field.
     #[command(
         after_help = "Examples:\n  reflexctl leads list --state queued --team ortho-1\n  reflexctl leads list --order-by '权重 desc'"
@@ -161,6 +163,7 @@ impl Leads {
             LeadsCommand::Capture(capture) => capture.run(&self.connection, output).await,
             LeadsCommand::Import(import) => import.run(&self.connection, output).await,
             LeadsCommand::Duplicates(duplicates) => duplicates.run(output),
+            LeadsCommand::Validity(validity) => validity.run(output),
             LeadsCommand::List(list) => self.list(list, output).await,
             LeadsCommand::Watch(watch) => watch.run(&self.connection, output).await,
             LeadsCommand::Show { lead } => self.show(lead, output).await,

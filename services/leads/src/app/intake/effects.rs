@@ -153,7 +153,8 @@ impl<'a> Effects<'a> {
     /// Writes everything that was added.
     pub(super) async fn save(self, tx: &mut PgConnection, now: Timestamp) -> Result<(), DbError> {
         self.screened.save(tx, self.tenant, self.now).await?;
-        if self.changes.moves.is_empty() && self.changes.reroutes.is_empty() {
+        // Who is kept from salespeople has tags, too.
+        if self.changes.moves.is_empty() && self.changes.reroutes.is_empty() && self.tags.is_empty() {
             return Ok(());
         }
         intake::save(tx, self.tenant, &self.changes, now).await?;

@@ -1,10 +1,10 @@
-//! What becomes of new leads before they are routed: the gate lets them pass, has them wait, or sends them to the nurture pool.
+//! What becomes of new leads before they are routed: what looks like none is set aside; the gate lets them pass, has them wait, or sends them to the nurture pool.
 //! What is kept is not routed: no decision, no clock, and a rehearsal knows nothing of it until it comes back.
 
 use jiff::Timestamp;
 use reflex_events::NewEvent;
 use reflex_pg::DbError;
-use reflex_proto::leads::v1::{LeadGated, LeadNurtured};
+use reflex_proto::leads::v1::{LeadGated, LeadNurtured, LeadSetAside};
 use reflex_tenancy::TenantId;
 use reflex_timers::Timer;
 use sqlx::PgConnection;
@@ -15,9 +15,10 @@ use crate::{
     domain::{
         assign::LeadFacts,
         decision::Trigger,
-        gate::{Gate, Judgement, Verdict, judge},
+        gate::{Gate, GateFacts, Judgement, Screening, Verdict, judge},
         ids::LeadId,
         lead::State,
+        validity::{Said, Validity},
     },
     events::{self, Facts},
     store::{
@@ -57,7 +58,7 @@ impl Batch<'_> {
         trigger: Trigger,
         drafts: Drafts,
     ) -> Result<Drafts, DbError> {
-        let gate = self.setup.gate.clone().filter(|gate| gate.spec.enabled);
+        let gate = self.setup.gate.clone().filter(|gate| gate.spec.screens());
         let Some(gate) = gate.filter(|_| trigger == Trigger::Captured && !drafts.leads.is_empty()) else {
             return Ok(drafts);
         };
@@ -72,20 +73,75 @@ impl Batch<'_> {
         };
         let drafts = drafts.leads.into_iter().zip(drafts.facts).zip(drafts.values);
         for (((lead, facts), values), known) in drafts.zip(known.facts) {
-            let judgement = judge(&gate.spec, gate.version, &known, None, now);
-            let verdict = judgement.verdict;
-            self.note(&lead, &gate, judgement);
-            match verdict {
-                Verdict::Pass => {
+            match self.judge(&lead, &gate, &known) {
+                None => {
                     passed.leads.push(lead);
                     passed.facts.push(facts);
                     passed.values.push(values);
                 }
-                Verdict::Hold => self.keep(&lead, State::Held, values),
-                Verdict::Nurture => self.keep(&lead, State::Nurture, values),
+                Some(state) => self.keep(&lead, state, values),
             }
         }
         Ok(passed)
+    }
+
+    /// Returns where a lead is kept; `None` if it is to be routed.
+    fn judge(&mut self, lead: &LeadRow, gate: &Gate, known: &GateFacts) -> Option<State> {
+        let validity = looks(lead, gate.spec.screening);
+        let sets_aside = gate.spec.screening == Screening::SetAside;
+        if let Some(invalid) = validity.as_ref().filter(|it| sets_aside && it.is_invalid()) {
+            self.note_invalid(lead, invalid.clone());
+            return Some(State::SetAside);
+        }
+        if !gate.spec.enabled {
+            if validity.is_some() {
+                self.effects.screened.judged.push(Judged {
+                    validity,
+                    ..noted(lead, self.effects.now)
+                });
+            }
+            return None;
+        }
+        let judgement = judge(&gate.spec, gate.version, known, None, self.effects.now);
+        let verdict = judgement.verdict;
+        self.note(lead, gate, judgement, validity);
+        match verdict {
+            Verdict::Pass => None,
+            Verdict::Hold => Some(State::Held),
+            Verdict::Nurture => Some(State::Nurture),
+        }
+    }
+
+    /// Notes that a lead looks like none, and tells it.
+    fn note_invalid(&mut self, lead: &LeadRow, validity: Validity) {
+        let (id, now, ids) = (LeadId(lead.lead_id), self.effects.now, self.effects.ids);
+        let facts = Facts {
+            tenant: self.tenant,
+            ids,
+            time: now,
+        };
+        let told = LeadSetAside {
+            lead: id.to_string(),
+            number: lead.number_text(),
+            reasons: validity.reasons.clone(),
+        };
+        let screened = &mut self.effects.screened;
+        screened
+            .facts
+            .push(facts.fact(events::LEAD_SET_ASIDE, &id, lead.traceparent.clone(), &told));
+        screened.entries.push(Entry {
+            lead_id: lead.lead_id,
+            id: ids.next(),
+            time: now,
+            kind: "set_aside",
+            member: None,
+            detail: format!("invalid: {}", validity.reasons.join(", ")),
+        });
+        screened.judged.push(Judged {
+            kept_for: Some("invalid"),
+            validity: Some(validity),
+            ..noted(lead, now)
+        });
     }
 
     fn keep(&mut self, lead: &LeadRow, state: State, values: Option<RecordValues>) {
@@ -94,7 +150,7 @@ impl Batch<'_> {
     }
 
     /// Notes what the gate said of a lead, tells it, and has a lead that waits looked at again.
-    fn note(&mut self, lead: &LeadRow, gate: &Gate, judgement: Judgement) {
+    fn note(&mut self, lead: &LeadRow, gate: &Gate, judgement: Judgement, validity: Option<Validity>) {
         let (id, now, ids) = (LeadId(lead.lead_id), self.effects.now, self.effects.ids);
         let facts = Facts {
             tenant: self.tenant,
@@ -135,11 +191,10 @@ impl Batch<'_> {
             detail: detail(&judgement),
         });
         screened.judged.push(Judged {
-            lead: id,
             kept_for: kept_for(&judgement),
-            since: now,
-            domain: company_domain(lead),
-            judgement,
+            judgement: Some(judgement),
+            validity,
+            ..noted(lead, now)
         });
     }
 }
@@ -161,6 +216,34 @@ impl Screened {
     /// Tells whether the registry is to be asked.
     pub(super) fn asks(&self) -> bool {
         !self.ask.is_empty()
+    }
+}
+
+/// Returns what a lead looks like, where somebody wants to know and there is anything to say.
+fn looks(lead: &LeadRow, screening: Screening) -> Option<Validity> {
+    if screening == Screening::Off {
+        return None;
+    }
+    let validity = Validity::of(&Said {
+        company: &lead.company,
+        contact: &lead.contact_name,
+        phone: &lead.phone,
+        email: &lead.email,
+        remark: &lead.remark,
+        attributes: &lead.attributes.0,
+    });
+    Some(validity).filter(|validity| !validity.is_valid())
+}
+
+/// Returns what is stored of a lead about which nothing is known yet.
+fn noted(lead: &LeadRow, now: Timestamp) -> Judged {
+    Judged {
+        lead: LeadId(lead.lead_id),
+        judgement: None,
+        validity: None,
+        since: now,
+        kept_for: None,
+        domain: company_domain(lead),
     }
 }
 

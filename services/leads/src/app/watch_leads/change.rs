@@ -103,6 +103,7 @@ impl Told {
                 let told = LeadReturned::decode(data).ok()?;
                 (Kind::Returned, Some(State::Queued), vec![told.member], String::new())
             }
+            events::LEAD_SET_ASIDE => (Kind::SetAside, Some(State::SetAside), Vec::new(), String::new()),
             events::LEAD_MERGED => (Kind::Merged, Some(State::Merged), Vec::new(), String::new()),
             events::LEAD_UNMERGED => (Kind::Unmerged, None, Vec::new(), String::new()),
             _ => return None,

@@ -33,6 +33,19 @@ const MAX_WORDS: usize = 100;
 const MAX_COMPETITORS: usize = 500;
 const MAX_STALE_DAYS: i32 = 3650;
 
+/// What becomes of new leads that look like none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Screening {
+    /// Nobody looks.
+    #[default]
+    Off,
+    /// What they look like is noted.
+    Label,
+    /// Invalid ones are set aside.
+    SetAside,
+}
+
 /// Where companies are looked up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -157,6 +170,9 @@ pub struct GateSpec {
     pub after_hold: Option<Verdict>,
     /// After how many days without contact an open lead goes to the nurture pool; 0 for never.
     pub stale_after_days: i32,
+    /// What becomes of new leads that look like none.
+    #[serde(default)]
+    pub screening: Screening,
 }
 
 /// A gate as it was sent; `None` for values we do not know.
@@ -233,6 +249,12 @@ impl GateSpec {
         } else {
             Err(violations.into_vec())
         }
+    }
+
+    /// Tells whether new leads are looked at before they are routed.
+    #[must_use]
+    pub fn screens(&self) -> bool {
+        self.enabled || self.screening != Screening::Off
     }
 
     /// Returns how long a lead waits at most.
