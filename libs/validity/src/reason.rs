@@ -123,7 +123,7 @@ impl Reason {
             Self::CompanyTest => ("company_test", 5.0, "公司是测试文字", "the company is a test text"),
             Self::CompanyNonsense => ("company_nonsense", 4.0, "公司不是名称", "the company is no name"),
             Self::RemarkTest => ("remark_test", 5.0, "留言说明是测试", "the text says that it is a test"),
-            Self::RemarkNonsense => ("remark_nonsense", 3.0, "留言没有内容", "the text says nothing"),
+            Self::RemarkNonsense => ("remark_nonsense", 4.4, "留言没有内容", "the text says nothing"),
             Self::Advertising => ("advertising", 5.0, "留言是广告", "the text advertises something else"),
             Self::NoContact => (
                 "no_contact",
