@@ -383,7 +383,7 @@ fn is_repeated(text: &str) -> bool {
     let all_same = chars.len() >= 3 && chars.iter().all(|char| *char == chars[0]);
     let repeats = |length: usize| {
         chars.len() >= 2 * length
-            && chars.len() % length == 0
+            && chars.len().is_multiple_of(length)
             && chars.chunks(length).all(|chunk| chunk == &chars[..length])
     };
     let by_group = chars.len() >= 6 && (2..=4).any(repeats) && chars.iter().all(char::is_ascii_alphanumeric);

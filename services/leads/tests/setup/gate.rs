@@ -18,6 +18,7 @@ use reflex_proto::leads::v1::{
     ReturnLeadRequest, UndoGateImportRequest, Verdict, gate_import, gate_policy,
     gate_verdict::{Criterion, Truth},
     lead,
+    validity::Label,
 };
 use reflex_rpc::identity::Role;
 use reflex_runtime::clock::Clock as _;
