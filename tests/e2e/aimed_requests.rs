@@ -420,6 +420,54 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         MISSING,
     ),
     (
+        "leads.v1.GateService/PutGatePolicy",
+        r#"{"policy": {"enabled": false, "staleAfterDays": 90}}"#,
+        Own,
+    ),
+    ("leads.v1.GateService/GetGatePolicy", "{}", MISSING),
+    ("leads.v1.GateService/EvaluateGate", r#"{"lead": "<lead>"}"#, MISSING),
+    (
+        "leads.v1.GateService/ExplainGate",
+        r#"{"lead": "<kept_lead>"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.GateService/ImportCompanies",
+        r#"{"csv": "ZG9tYWluLGNvbXBhbnksaW5kdXN0cnlfY29kZQphLmNuLHgsQzM0Cg=="}"#,
+        Own,
+    ),
+    (
+        "leads.v1.GateService/ImportCompetitorVisits",
+        r#"{"csv": "dmlzaXRvcixjb21wZXRpdG9yLHZpc2l0X3RpbWUKYS5jbix4LDIwMjYtMDEtMDEK"}"#,
+        Own,
+    ),
+    (
+        "leads.v1.GateService/UndoGateImport",
+        r#"{"kind": "KIND_COMPANIES", "version": 1}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.GateService/ListGateImports",
+        r#"{"kind": "KIND_COMPANIES", "pageSize": 1, "pageToken": "<page_of_gate_imports>"}"#,
+        INVALID,
+    ),
+    ("leads.v1.NurtureService/ListNurture", "{}", Nothing),
+    (
+        "leads.v1.NurtureService/ListNurture",
+        r#"{"pageSize": 1, "pageToken": "<page_of_nurture>"}"#,
+        INVALID,
+    ),
+    (
+        "leads.v1.NurtureService/ReturnLead",
+        r#"{"name": "<kept_lead>", "reason": "x"}"#,
+        MISSING,
+    ),
+    (
+        "leads.v1.NurtureService/NurtureLead",
+        r#"{"name": "<called_lead>", "reason": "x"}"#,
+        MISSING,
+    ),
+    (
         "leads.v1.MergeService/MergeLeads",
         r#"{"survivor": "<lead>", "loser": "<spare_lead>"}"#,
         MISSING,

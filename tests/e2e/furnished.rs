@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use base64::Engine as _;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::SignedDuration;
 use reflex_events::{NewEvent, outbox};
 use reflex_pg::Database;
@@ -103,6 +103,7 @@ impl Furnished {
         })
         .await;
         furnishing.pairs().await;
+        furnishing.gate().await;
         furnishing.dead_letter(clock).await;
         furnishing.tokens().await;
         let Furnishing { tenant, names, .. } = furnishing;
@@ -468,6 +469,38 @@ impl Furnishing<'_> {
         self.keep(&answer, &[("erasure", "/certificate/name")]);
     }
 
+    /// Has a gate with its lists, and two leads in the nurture pool.
+    async fn gate(&mut self) {
+        let policy = json!({"behaviour": {"pages": [MARK]}, "competitors": {"domains": ["rival-9.cn"]}});
+        self.ask("leads.v1.GateService/PutGatePolicy", json!({"policy": policy}))
+            .await;
+        let companies = format!("domain,company,industry_code\njinsique-9.cn,{MARK},C34\n");
+        let visits = format!("visitor,competitor,visit_time\njinsique-9.cn,{MARK},2026-01-01\n");
+        for _ in 0..2 {
+            let csv = BASE64_STANDARD.encode(&companies);
+            self.ask("leads.v1.GateService/ImportCompanies", json!({"csv": csv}))
+                .await;
+        }
+        let csv = BASE64_STANDARD.encode(&visits);
+        self.ask("leads.v1.GateService/ImportCompetitorVisits", json!({"csv": csv}))
+            .await;
+        for number in 1..=2 {
+            let lead = json!({"source": "canary", "externalId": format!("E-00090{number}"), "company": MARK});
+            let answer = self
+                .ask("leads.v1.LeadService/CaptureLead", json!({"lead": lead}))
+                .await;
+            let name = answer["name"].as_str().unwrap().to_owned();
+            eventually("the lead was routed", async || {
+                let lead = self.ask("leads.v1.LeadService/GetLead", json!({"name": name})).await;
+                lead["lead"]["owner"].is_string()
+            })
+            .await;
+            let request = json!({"name": name, "reason": MARK});
+            let answer = self.ask("leads.v1.NurtureService/NurtureLead", request).await;
+            self.keep(&answer, &[("kept_lead", "/lead/name")]);
+        }
+    }
+
     /// Tells a fact that nobody can read.
     async fn dead_letter(&mut self, clock: &FixedClock) {
         let id = SystemIds.next();
@@ -556,6 +589,16 @@ impl Furnishing<'_> {
             (
                 "page_of_disputes",
                 "leads.v1.OwnershipService/ListDisputes",
+                json!({"pageSize": 1}),
+            ),
+            (
+                "page_of_gate_imports",
+                "leads.v1.GateService/ListGateImports",
+                json!({"kind": "KIND_COMPANIES", "pageSize": 1}),
+            ),
+            (
+                "page_of_nurture",
+                "leads.v1.NurtureService/ListNurture",
                 json!({"pageSize": 1}),
             ),
             (

@@ -24,6 +24,7 @@ mod no_tenant_no_rows;
 mod notifications_respect_the_limit;
 mod people_are_forgotten;
 mod permissions;
+mod registries_keep_the_contract;
 mod setup_is_exported;
 mod tags_open_the_way;
 mod tenants_are_apart;

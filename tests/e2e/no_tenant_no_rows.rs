@@ -19,6 +19,10 @@ const REFUSED: &str = "42501";
 const WORKER_READS: &[(&str, &[&str])] = &[
     ("_sqlx_migrations", &["*"]),
     ("channels", &["channel", "enabled", "tenant_id"]),
+    (
+        "company_lookups",
+        &["domain", "next_attempt_time", "shard", "tenant_id"],
+    ),
     ("duplicate_requests", &["*"]),
     ("duplicate_sweeps", &["*"]),
     ("field_recomputes", &["*"]),
@@ -58,6 +62,10 @@ const FILLERS: &[(&str, &str)] = &[
     (
         "shard_members",
         "insert into shard_members values ('x', gen_random_uuid(), now())",
+    ),
+    (
+        "company_lookups",
+        "insert into company_lookups (tenant_id, domain, shard, next_attempt_time) values ('huadong', 'x.cn', 0, now())",
     ),
     ("outbox_pending", "insert into outbox_pending values (1, 'huadong')"),
     (
@@ -244,7 +252,7 @@ async fn a_connection_forgets_its_tenant_with_the_transaction() {
     for commits in [true, false] {
         let mut tx = database.begin("test", &TenantSet::one(&tenant)).await.unwrap();
         let bound: i64 = sqlx::query_scalar(leads).fetch_one(&mut *tx).await.unwrap();
-        assert_eq!(bound, 9);
+        assert_eq!(bound, 11);
         if commits {
             tx.commit().await.unwrap();
         } else {

@@ -84,6 +84,25 @@ amount_fen: 3600000
 first_month: 2026-03
 month_count: 12
 ---
+kind: GatePolicy
+enabled: true
+behaviour:
+  dwell_over: 120s
+  pages: [成功案例]
+  on_unknown: OUTAGE_POLICY_PASS
+industry:
+  codes: [C35]
+  source: SOURCE_SNAPSHOT
+  on_unknown: OUTAGE_POLICY_HOLD
+competitors:
+  domains: [rival.example.com]
+  window: 864000s
+  on_unknown: OUTAGE_POLICY_NURTURE
+max_hold: 7200s
+after_hold: VERDICT_PASS
+stale_after_days: 60
+screening: SCREENING_LABEL
+---
 kind: Template
 key: claim_expired
 locale: en

@@ -28,6 +28,7 @@ mod fault;
 mod feishu;
 mod ledger;
 mod limit;
+mod registry;
 mod server;
 mod webhook;
 mod wecom;
@@ -84,6 +85,7 @@ struct Shared {
     wecom: wecom::Robots,
     feishu: feishu::Robots,
     webhooks: webhook::Hooks,
+    registry: registry::Companies,
     connections: AtomicU64,
 }
 
@@ -103,6 +105,7 @@ impl Simulator {
             wecom: wecom::Robots::new(options.wecom_robots, options.limit_per_minute),
             feishu: feishu::Robots::new(options.feishu_robots),
             webhooks: webhook::Hooks::new(options.webhooks),
+            registry: registry::Companies::default(),
             connections: AtomicU64::new(0),
         });
         let routes = Router::new()
@@ -110,6 +113,7 @@ impl Simulator {
             .merge(wecom::routes())
             .merge(feishu::routes())
             .merge(webhook::routes())
+            .merge(registry::routes())
             .merge(control::routes())
             .with_state(shared.clone());
         let mut tasks = JoinSet::new();
@@ -158,6 +162,17 @@ impl Simulator {
     /// Adds a `WeCom` robot, or replaces the one with the same key, limits forgotten.
     pub fn add_wecom_robot(&self, robot: WecomRobot) {
         self.shared.wecom.add(robot);
+    }
+
+    /// Returns the base URL of the registry of companies; faults are scripted under the token `registry`.
+    #[must_use]
+    pub fn registry_url(&self) -> String {
+        format!("{}{}", self.url(), registry::PATH)
+    }
+
+    /// Lists a company under a domain in the registry.
+    pub fn list_company(&self, domain: &str, company: &str, industry_code: &str) {
+        self.shared.registry.add(domain, company, industry_code);
     }
 
     /// Returns the address at which a receiver of webhooks listens.

@@ -43,6 +43,8 @@ const GRANTS: &[(&str, &[Role])] = &[
     ("leads.import", &[Admin, Manager]),
     // Makes one lead of two, and two of one.
     ("leads.merge", &[Admin, Manager]),
+    // Sends leads to the nurture pool, and brings them back.
+    ("leads.nurture", &[Admin, Manager]),
     ("leads.read", &[Admin, Manager, Sales, Viewer, Service]),
     // Phone and e-mail unmasked.
     ("leads.read_contact", &[Admin, Manager, Sales, Service]),

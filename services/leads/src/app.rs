@@ -18,11 +18,16 @@ pub(crate) mod decide_duplicate;
 pub(crate) mod decision_maps;
 pub(crate) mod erase_subject;
 pub(crate) mod explain_assignment;
+pub(crate) mod explain_gate;
 pub(crate) mod explain_why_not;
 pub(crate) mod find_duplicates;
 pub(crate) mod find_subject;
 pub(crate) mod fire_timers;
+pub(crate) mod gate;
+pub(crate) mod gate_due;
+pub(crate) mod gate_sweep;
 pub(crate) mod get_lead;
+pub(crate) mod import_gate_lists;
 pub(crate) mod import_leads;
 pub(crate) mod import_members;
 pub(crate) mod import_routing_table;
@@ -35,9 +40,12 @@ pub(crate) mod list_directory;
 pub(crate) mod list_duplicates;
 pub(crate) mod list_imports;
 pub(crate) mod list_merges;
+pub(crate) mod list_nurture;
 pub(crate) mod list_ownership;
 pub(crate) mod list_routing_policies;
+pub(crate) mod look_up_companies;
 pub(crate) mod merge_leads;
+pub(crate) mod nurture_lead;
 pub(crate) mod ordering;
 pub(crate) mod paging;
 pub(crate) mod past;
@@ -50,6 +58,7 @@ pub(crate) mod put_calculated_field;
 pub(crate) mod put_calendar;
 pub(crate) mod put_duplicate_policy;
 pub(crate) mod put_form;
+pub(crate) mod put_gate_policy;
 pub(crate) mod put_ladder;
 pub(crate) mod put_leave;
 pub(crate) mod put_member;
@@ -85,6 +94,7 @@ use reflex_timers::TimerWake;
 use tokio::sync::Notify;
 
 use crate::{
+    ports::HttpRegistry,
     setup::Setups,
     store::reroute::{INTAKE_SHARDS, intake_shard},
 };
@@ -97,6 +107,9 @@ pub(crate) struct App {
     pub(crate) relay: RelayWake,
     pub(crate) intake: IntakeWake,
     pub(crate) imports: ImportsUnderWay,
+    /// The registry of companies, if one is connected.
+    pub(crate) registry: Option<HttpRegistry>,
+    pub(crate) lookups: look_up_companies::LookupWake,
     pub(crate) recomputes: recompute_fields::RecomputeWake,
     pub(crate) timers: TimerWake,
     pub(crate) setups: Setups,

@@ -6,6 +6,8 @@ use reflex_runtime::telemetry::TelemetryConfig;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::ports::RegistryConfig;
+
 /// The default settings, as TOML.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
 
@@ -25,6 +27,8 @@ pub struct Config {
     pub outbox_retention_hours: u64,
     /// What watching leads may cost.
     pub watch: WatchConfig,
+    /// The registry of companies that the gate may ask.
+    pub company_registry: RegistryConfig,
     /// How it is called.
     pub server: ServerConfig,
     /// Its database.

@@ -8,6 +8,7 @@ pub(crate) mod directory;
 pub(crate) mod duplicates;
 pub(crate) mod fields;
 pub(crate) mod form;
+pub(crate) mod gate;
 pub(crate) mod import;
 pub(crate) mod merge;
 pub(crate) mod ownership;
@@ -156,6 +157,9 @@ pub(crate) fn state(state: State) -> lead::State {
         State::Contacted => lead::State::Contacted,
         State::Closed => lead::State::Closed,
         State::Merged => lead::State::Merged,
+        State::Held => lead::State::Held,
+        State::Nurture => lead::State::Nurture,
+        State::SetAside => lead::State::SetAside,
     }
 }
 

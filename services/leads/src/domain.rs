@@ -11,6 +11,7 @@
 //! and which [`tags`] they get, at the capture and for the [`lead_fact`]s that come later.
 //! Which leads may be the same is told by [`duplicates`].
 //! What channels cost ([`channel_cost`]) and bring ([`first_order`]) is a [`channel_report`].
+//! Whether a lead looks like one says [`validity`]. Which leads go to salespeople at all says the [`gate`], which asks lists that come as files ([`gate_file`]).
 //! What formulas make of leads and their [`account`]s is [`calculated`], over the [`lead_fields`] that conditions read, too.
 
 pub mod account;
@@ -34,6 +35,8 @@ pub mod first_order;
 pub mod follow_up;
 pub mod form;
 pub mod form_schema;
+pub mod gate;
+pub mod gate_file;
 pub mod ids;
 pub mod industry;
 pub mod known_lead;
@@ -59,6 +62,7 @@ pub mod subject;
 pub mod submission;
 pub mod tags;
 pub mod tree;
+pub mod validity;
 pub mod violation;
 pub mod webhook;
 pub mod why_not;

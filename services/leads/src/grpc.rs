@@ -11,10 +11,12 @@ mod duplicate;
 mod field;
 mod follow_up;
 mod form;
+mod gate;
 mod import;
 mod industry;
 mod lead;
 mod merge;
+mod nurture;
 mod ownership;
 mod pool;
 mod privacy;
@@ -30,9 +32,10 @@ use reflex_proto::leads::v1::{
     customer_service_server::CustomerServiceServer, decision_map_service_server::DecisionMapServiceServer,
     directory_service_server::DirectoryServiceServer, duplicate_service_server::DuplicateServiceServer,
     field_service_server::FieldServiceServer, follow_up_service_server::FollowUpServiceServer,
-    form_service_server::FormServiceServer, import_service_server::ImportServiceServer,
-    industry_service_server::IndustryServiceServer, lead_service_server::LeadServiceServer,
-    merge_service_server::MergeServiceServer, ownership_service_server::OwnershipServiceServer,
+    form_service_server::FormServiceServer, gate_service_server::GateServiceServer,
+    import_service_server::ImportServiceServer, industry_service_server::IndustryServiceServer,
+    lead_service_server::LeadServiceServer, merge_service_server::MergeServiceServer,
+    nurture_service_server::NurtureServiceServer, ownership_service_server::OwnershipServiceServer,
     pool_service_server::PoolServiceServer, privacy_service_server::PrivacyServiceServer,
     routing_service_server::RoutingServiceServer, tag_service_server::TagServiceServer,
     webhook_service_server::WebhookServiceServer,
@@ -54,10 +57,12 @@ pub(crate) const SERVICES: &[&str] = &[
     "reflex.leads.v1.FieldService",
     "reflex.leads.v1.FollowUpService",
     "reflex.leads.v1.FormService",
+    "reflex.leads.v1.GateService",
     "reflex.leads.v1.ImportService",
     "reflex.leads.v1.IndustryService",
     "reflex.leads.v1.LeadService",
     "reflex.leads.v1.MergeService",
+    "reflex.leads.v1.NurtureService",
     "reflex.leads.v1.OwnershipService",
     "reflex.leads.v1.PoolService",
     "reflex.leads.v1.PrivacyService",
@@ -98,6 +103,8 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(IndustryServiceServer::new(rpc()))
         .add_service(DecisionMapServiceServer::new(rpc()))
         .add_service(TagServiceServer::new(rpc()))
-        .add_service(WebhookServiceServer::new(rpc()));
+        .add_service(WebhookServiceServer::new(rpc()))
+        .add_service(GateServiceServer::new(rpc()))
+        .add_service(NurtureServiceServer::new(rpc()));
     routes.routes()
 }

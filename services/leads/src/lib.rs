@@ -1,7 +1,7 @@
 //! Leads: from a form to the person who calls.
 //!
 //! Reading order: [`domain`] (the rules, pure), `app` (one file a use case; `app::intake` is the loop that routes),
-//! `store` (SQL), `grpc` (parse, call, convert), [`events`] (what is told), [`setup`] (what a tenant has set up, cached).
+//! `store` (SQL), [`ports`] (whom the gate asks), `grpc` (parse, call, convert), [`events`] (what is told), [`setup`] (what a tenant has set up, cached).
 
 mod app;
 mod config;
@@ -10,6 +10,7 @@ pub mod domain;
 mod error;
 pub mod events;
 mod grpc;
+pub mod ports;
 pub mod setup;
 mod store;
 
@@ -33,11 +34,13 @@ use crate::{
         capture_webhook::WebhookPosts,
         fire_timers::LeadTimers,
         intake::Intake,
+        look_up_companies::{CompanyLookups, LookupWake},
         recompute_fields::{FieldRecomputes, RecomputeWake},
         watch_leads::{WatchLimits, Watchers},
     },
+    ports::HttpRegistry,
     setup::Setups,
-    store::{field_recomputes::RECOMPUTE_SHARDS, reroute::INTAKE_SHARDS},
+    store::{company_lookups::LOOKUP_SHARDS, field_recomputes::RECOMPUTE_SHARDS, reroute::INTAKE_SHARDS},
 };
 
 pub use config::{Config, DEFAULTS};
@@ -125,6 +128,8 @@ pub async fn serve(
         relay,
         intake,
         imports: ImportsUnderWay::default(),
+        registry: HttpRegistry::new(&config.company_registry, environment.clock.clone()),
+        lookups: LookupWake::default(),
         recomputes: RecomputeWake::default(),
         timers: timers.clone(),
         setups: Setups::new(environment.clock.clone()),
@@ -140,6 +145,10 @@ pub async fn serve(
         .spawn("capture-leads", capture_loop.run(environment.tasks.stop()));
     foundation.spawn_shards("intake", INTAKE_SHARDS, Intake::new(Arc::clone(&app)));
     foundation.spawn_shards("recompute-fields", RECOMPUTE_SHARDS, FieldRecomputes(Arc::clone(&app)));
+    if let Some(registry) = &app.registry {
+        let lookups = CompanyLookups::new(Arc::clone(&app), registry.clone());
+        foundation.spawn_shards("look-up-companies", LOOKUP_SHARDS, lookups);
+    }
     let timer_loop = TimerLoop::new(
         foundation.db.clone(),
         environment.clock.clone(),

@@ -21,6 +21,7 @@ use crate::{
         calculated::CalculatedFields,
         directory::{Directory, DirectoryRows},
         duplicates::DuplicatePolicy,
+        gate::Gate,
         ids::{CalendarId, MemberId, TeamId},
         ladder::Ladders,
         leave::Leaves,
@@ -29,8 +30,8 @@ use crate::{
         tags::TagRules,
     },
     store::{
-        accounts, calculated_fields, calendars, catalogues, duplicates, ladders, leaves, members, policies, pools,
-        setup_versions, tags, teams,
+        accounts, calculated_fields, calendars, catalogues, duplicates, gate_policies, ladders, leaves, members,
+        policies, pools, setup_versions, tags, teams,
     },
 };
 
@@ -58,6 +59,8 @@ pub struct Setup {
     pub policy: Option<Arc<Policy>>,
     /// When leads go back to the pool, and who may pick.
     pub pool: Option<Arc<Pool>>,
+    /// Which leads go to salespeople; all without one.
+    pub gate: Option<Arc<Gate>>,
     /// Calculated fields.
     pub fields: Arc<CalculatedFields>,
     /// Rules that give tags.
@@ -125,6 +128,9 @@ impl Setup {
         let policy = policy.map(|(version, spec)| Arc::new(Policy::new(version, spec, fields.names())));
         let pool = pools::find(tx, tenant).await?;
         let pool = pool.map(|(spec, _)| Arc::new(Pool::new(spec, fields.names())));
+        let gate = gate_policies::find(tx, tenant)
+            .await?
+            .map(|stored| Arc::new(stored.gate));
         let rules = tags::list_rules(tx, tenant, None, None).await?;
         let rules = rules.iter().map(tags::RuleRow::versioned).collect();
         let tags = Arc::new(TagRules::new(rules, fields.names()));
@@ -139,6 +145,7 @@ impl Setup {
             leaves: Arc::new(leaves),
             policy,
             pool,
+            gate,
             fields: Arc::new(fields),
             tags,
             duplicates,
@@ -338,6 +345,7 @@ mod tests {
             leaves: Arc::new(Leaves::new([away])),
             policy: None,
             pool: None,
+            gate: None,
             fields: Arc::default(),
             tags: Arc::default(),
             duplicates: Arc::default(),

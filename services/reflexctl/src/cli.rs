@@ -7,8 +7,8 @@ use reflex_tenancy::TenantId;
 
 use crate::commands::{
     accounts, apply, calendar, channels, claims, customers, dead_letters, decision_maps, duplicates, export, expr,
-    fields, follow_ups, inbox, industries, keys, leads, members, messages, notifications, privacy, routing, tags,
-    webhooks,
+    fields, follow_ups, gate, inbox, industries, keys, leads, members, messages, notifications, nurture, privacy,
+    routing, tags, webhooks,
 };
 
 /// Reflex from the command line: set up tenants, take leads in, see who got them and why, and who was told.
@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Fields(fields::Fields),
     Tags(tags::Tags),
     Duplicates(duplicates::Duplicates),
+    Gate(gate::Gate),
+    Nurture(nurture::Nurture),
     Inbox(inbox::Inbox),
     Messages(messages::Messages),
     Notifications(notifications::Notifications),

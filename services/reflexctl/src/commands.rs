@@ -13,6 +13,7 @@ pub(crate) mod export;
 pub(crate) mod expr;
 pub(crate) mod fields;
 pub(crate) mod follow_ups;
+pub(crate) mod gate;
 pub(crate) mod inbox;
 pub(crate) mod industries;
 pub(crate) mod keys;
@@ -20,6 +21,7 @@ pub(crate) mod leads;
 pub(crate) mod members;
 pub(crate) mod messages;
 pub(crate) mod notifications;
+pub(crate) mod nurture;
 pub(crate) mod privacy;
 pub(crate) mod routing;
 pub(crate) mod tags;
@@ -62,6 +64,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Fields(command) => command.run(&output).await,
         Command::Tags(command) => command.run(&output).await,
         Command::Duplicates(command) => command.run(&output).await,
+        Command::Gate(command) => command.run(&output).await,
+        Command::Nurture(command) => command.run(&output).await,
         Command::Inbox(command) => command.run(&output).await,
         Command::Messages(command) => command.run(&output).await,
         Command::Notifications(command) => command.run(&output),

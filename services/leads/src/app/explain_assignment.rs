@@ -60,7 +60,7 @@ fn routed(decision: &RoutingDecision) -> LeadHistoryEntry {
     }
 }
 
-fn happened(row: EntryRow) -> LeadHistoryEntry {
+pub(crate) fn happened(row: EntryRow) -> LeadHistoryEntry {
     LeadHistoryEntry {
         time: Some(convert::timestamp(row.time.to_jiff())),
         kind: row.kind,

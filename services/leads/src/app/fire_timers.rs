@@ -18,6 +18,7 @@ use tracing::warn;
 use super::{
     App,
     decision_maps::DECISION_MAP_DUE,
+    gate::{GATE_DUE, GATE_SWEEP},
     pool_clocks::{COOLDOWN_ENDED, POOL_SWEEP, RECYCLE_DUE},
     recompute::{By, ClockStart},
     tagging::TAG_EXPIRED,
@@ -168,6 +169,8 @@ impl Fire for LeadTimers {
                     let leave: LeaveEnd = serde_json::from_value(timer.payload.clone())?;
                     reroute::request(tx, &timer.tenant, Trigger::LeaveEnded, Some(&leave.team)).await?;
                 }
+                GATE_DUE => self.look_again(tx, timer).await?,
+                GATE_SWEEP => self.sweep_gate(tx, timer).await?,
                 TAG_EXPIRED => self.0.expire_tag(tx, timer).await?,
                 DECISION_MAP_DUE => self.map_due(tx, timer).await?,
                 unknown => warn!(kind = unknown, "a timer of an unknown kind was passed over"),
@@ -337,10 +340,9 @@ impl LeadTimers {
 /// several leads must not wait for each other.
 async fn lock_leads(tx: &mut PgConnection, timers: &[Timer]) -> Result<(), FireError> {
     let mut leads = Vec::with_capacity(timers.len());
-    for timer in timers
-        .iter()
-        .filter(|timer| [LADDER_STEP, CLAIM_DUE, RECYCLE_DUE, DECISION_MAP_DUE].contains(&timer.kind.as_str()))
-    {
+    for timer in timers.iter().filter(|timer| {
+        [LADDER_STEP, CLAIM_DUE, RECYCLE_DUE, GATE_DUE, DECISION_MAP_DUE].contains(&timer.kind.as_str())
+    }) {
         leads.push((&timer.tenant, AboutLead::deserialize(&timer.payload)?.lead));
     }
     leads::lock(tx, &leads).await?;

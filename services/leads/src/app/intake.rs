@@ -5,6 +5,7 @@
 
 mod duplicates;
 mod effects;
+pub(crate) mod screening;
 mod set_aside;
 
 use std::{
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use self::{effects::Effects, set_aside::SetAside};
+use self::{effects::Effects, screening::Drafts, set_aside::SetAside};
 use super::{App, lead_facts};
 use crate::{
     domain::{
@@ -208,9 +209,13 @@ impl Intake {
             batch.route(&mut tx, leads, Trigger::Captured).await?;
         }
         let routed = batch.effects.changes.moves.len();
+        let asks = batch.effects.screened.asks();
         batch.effects.save(&mut tx, app.clock.now()).await?;
         tx.commit().await?;
         app.relay.wake();
+        if asks {
+            app.lookups.wake(tenant);
+        }
         self.batch_sizes
             .record(routed as u64, &[KeyValue::new("tenant", tenant.to_string())]);
         Ok(())
@@ -223,6 +228,7 @@ struct Batch<'a> {
     setup: &'a Setup,
     snapshot: Snapshot,
     effects: Effects<'a>,
+    app: &'a App,
     /// Leads that were looked at, so that two reasons do not route one twice.
     seen: HashSet<Uuid>,
 }
@@ -245,6 +251,7 @@ impl<'a> Batch<'a> {
             setup,
             snapshot,
             effects,
+            app,
             seen: HashSet::new(),
         }
     }
@@ -321,6 +328,7 @@ impl<'a> Batch<'a> {
             let record = || RecordValues::new(lead.lead_id.to_string(), definitions, &outcomes);
             values.push((!definitions.is_empty()).then(record));
         }
+        let Drafts { leads, facts, values } = self.screen(tx, trigger, Drafts { leads, facts, values }).await?;
         let decisions = route_batch(&facts, &mut self.snapshot, now);
         let mut placed = 0;
         for (((lead, facts), decision), values) in leads.iter().zip(&facts).zip(&decisions).zip(values) {

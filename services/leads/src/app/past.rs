@@ -24,6 +24,7 @@ use crate::{
     store::{
         self,
         intake::{LastTurns, instant},
+        leads::LeadRow,
         past_leads::{self, DecisionRow, Happened, HistoryRow, PastRow},
         policies,
     },
@@ -47,6 +48,8 @@ pub(crate) struct PastLead {
     pub(crate) company: String,
     pub(crate) facts: LeadFacts,
     pub(crate) create_time: Timestamp,
+    /// When its contact clock starts: with its capture, or with its return if it was kept from salespeople until then.
+    pub(crate) clock_start: Timestamp,
     pub(crate) contact_time: Option<Timestamp>,
     pub(crate) closed: Option<Moment>,
     pub(crate) claim_due: Option<Timestamp>,
@@ -104,6 +107,7 @@ impl PastLead {
             company: lead.company.clone(),
             facts,
             create_time: lead.create_time.to_jiff(),
+            clock_start: clock_start(lead, &decisions),
             contact_time: instant(lead.first_contact_time),
             closed: instant(row.close_time).map(|time| {
                 let entry = history.iter().rfind(|entry| entry.kind == "closed");
@@ -147,6 +151,13 @@ impl PastLead {
     }
 }
 
+/// Returns when a lead's contact clock starts: later than its capture only if the gate kept it from being routed until then.
+fn clock_start(lead: &LeadRow, decisions: &[DecisionRow]) -> Timestamp {
+    let first = decisions.first().map(|first| first.time);
+    let returned = instant(lead.return_time).filter(|returned| first.is_some_and(|first| first >= *returned));
+    returned.unwrap_or_else(|| lead.create_time.to_jiff())
+}
+
 impl PastDecision {
     /// Puts the decisions about a lead together with what cost it its owners. The trigger does not tell: who looked at all
     /// that wait may have found it before the request to look at it.
@@ -158,7 +169,7 @@ impl PastDecision {
                 let span = before.moment()..=decision.moment();
                 let costs = |entry: &&HistoryRow| {
                     let expired = entry.kind == "claim_expired" && decision.trigger != Trigger::OwnerLeft;
-                    (expired || matches!(entry.kind.as_str(), "released" | "recycled"))
+                    (expired || matches!(entry.kind.as_str(), "released" | "recycled" | "nurtured"))
                         && span.contains(&entry.moment())
                 };
                 let cause = history.iter().rfind(costs);
@@ -194,9 +205,15 @@ impl PastDecision {
         }
     }
 
-    /// Tells whether it was no decision of routing: somebody picked the lead from the pool, or it went there to be picked.
+    /// Tells whether it was no decision of routing: somebody picked the lead from the pool, or it went there to be
+    /// picked, or to be nurtured.
     pub(crate) fn is_of_pool(&self) -> bool {
-        [ChosenBy::Picked.as_str(), QueueReason::Pooled.as_str()].contains(&self.reason.as_str())
+        let reasons = [
+            ChosenBy::Picked.as_str(),
+            QueueReason::Pooled.as_str(),
+            QueueReason::Nurture.as_str(),
+        ];
+        reasons.contains(&self.reason.as_str())
     }
 
     /// Returns its place in the order of all decisions.

@@ -8,9 +8,15 @@ use reflex_tenancy::TenantSet;
 use super::{
     App,
     claim_lead::{lead_name, lock},
+    gate::{Cause, GateDue},
     tagging::Occasion,
 };
-use crate::{convert, domain::lead_fact::LeadFact, error::Error, store::lead_facts};
+use crate::{
+    convert,
+    domain::{lead::State, lead_fact::LeadFact},
+    error::Error,
+    store::lead_facts,
+};
 
 impl App {
     /// Keeps facts about a lead, once.
@@ -44,6 +50,11 @@ impl App {
             .collect();
         let tags = self.apply_tag_rules(&mut tx, tenant, &lead, &new).await?;
         let count = |number: usize| i32::try_from(number).expect("a call has few facts");
+        if !new.is_empty() && matches!(lead.state(), State::Held | State::Nurture) {
+            let cause = Cause::Facts;
+            let look = GateDue { lead: id, cause }.timer(tenant, self.ids.next(), now);
+            reflex_timers::set(&mut tx, &[look]).await?;
+        }
         let response = RecordLeadFactsResponse {
             recorded_count: count(written.len()),
             existed_count: count(facts.len() - written.len()),

@@ -96,6 +96,8 @@ pub enum QueueReason {
     Cooldown,
     /// Somebody has to pick it from the pool.
     Pooled,
+    /// It is in the nurture pool.
+    Nurture,
     /// Nobody who takes leads has the skills.
     MissingSkill,
     /// Nobody of the team takes leads.
@@ -114,6 +116,7 @@ impl QueueReason {
             Self::PreviousOwner => "previous_owner",
             Self::Cooldown => "cooldown",
             Self::Pooled => "pooled",
+            Self::Nurture => "nurture",
             Self::MissingSkill => "missing_skill",
             Self::NoMembers => "no_members",
         }
@@ -176,11 +179,15 @@ pub enum Trigger {
     PolicyChanged,
     /// Its tags changed, and conditions read them.
     TagsChanged,
+    /// The gate lets it pass after it was kept back.
+    GatePassed,
+    /// Somebody took it back from where it was kept.
+    Returned,
 }
 
 impl Trigger {
     /// Every trigger.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Captured,
         Self::Released,
         Self::ClaimExpired,
@@ -193,6 +200,8 @@ impl Trigger {
         Self::DirectoryChanged,
         Self::PolicyChanged,
         Self::TagsChanged,
+        Self::GatePassed,
+        Self::Returned,
     ];
 
     /// Returns the word tables, events and answers use.
@@ -211,6 +220,8 @@ impl Trigger {
             Self::DirectoryChanged => "directory_changed",
             Self::PolicyChanged => "policy_changed",
             Self::TagsChanged => "tags_changed",
+            Self::GatePassed => "gate_passed",
+            Self::Returned => "returned",
         }
     }
 

@@ -25,6 +25,8 @@ pub enum StopReason {
     Contacted,
     /// The lead is closed.
     Closed,
+    /// It is kept from salespeople.
+    Aside,
 }
 
 impl StopReason {
@@ -34,6 +36,7 @@ impl StopReason {
         match self {
             Self::Contacted => "contacted",
             Self::Closed => "closed",
+            Self::Aside => "aside",
         }
     }
 }
@@ -45,6 +48,9 @@ impl StopReason {
 pub fn step_outcome(lead: &Standing) -> StepOutcome {
     if lead.first_contact_time.is_some() || lead.state == State::Contacted {
         return StepOutcome::Stopped(StopReason::Contacted);
+    }
+    if lead.state.is_aside() {
+        return StepOutcome::Stopped(StopReason::Aside);
     }
     if lead.state.is_open() {
         StepOutcome::Fire

@@ -23,11 +23,17 @@ pub enum State {
     Closed,
     /// Merged into another lead, which it stands for.
     Merged,
+    /// Waits for a source that the gate asks.
+    Held,
+    /// In the nurture pool: not for salespeople now.
+    Nurture,
+    /// Set aside as no real lead, for somebody to look at.
+    SetAside,
 }
 
 impl State {
     /// Every state, in the order a lead passes them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Captured,
         Self::Queued,
         Self::Assigned,
@@ -35,6 +41,9 @@ impl State {
         Self::Contacted,
         Self::Closed,
         Self::Merged,
+        Self::Held,
+        Self::Nurture,
+        Self::SetAside,
     ];
 
     /// Returns the word tables and messages use.
@@ -48,6 +57,9 @@ impl State {
             Self::Contacted => "contacted",
             Self::Closed => "closed",
             Self::Merged => "merged",
+            Self::Held => "held",
+            Self::Nurture => "nurture",
+            Self::SetAside => "set_aside",
         }
     }
 
@@ -61,7 +73,8 @@ impl State {
     ///
     /// Anything open may be contacted, since a call that happened cannot be refused; anything owned may get another owner
     /// or wait for one; only an assigned lead is claimed; nothing leaves `Closed`, nothing returns to `Captured`. Merging and
-    /// its undoing are no moves of a lead's own: a lead may stand for another from any state, and comes back to it.
+    /// its undoing are no moves of a lead's own: a lead may stand for another from any state, and comes back to it. A lead is
+    /// held before anybody had it, and set aside while nobody has it.
     #[must_use]
     pub fn may_become(self, next: Self) -> bool {
         match next {
@@ -70,6 +83,9 @@ impl State {
             Self::Queued => self.is_open() && self != Self::Queued,
             Self::Contacted => self.is_open() && self != Self::Contacted,
             Self::Assigned | Self::Closed => self.is_open(),
+            Self::Held => matches!(self, Self::Captured | Self::SetAside),
+            Self::Nurture => self.is_open() && self != Self::Nurture,
+            Self::SetAside => self.is_open() && !self.is_owned() && self != Self::SetAside,
         }
     }
 
@@ -77,6 +93,12 @@ impl State {
     #[must_use]
     pub fn is_owned(self) -> bool {
         matches!(self, Self::Assigned | Self::Claimed | Self::Contacted)
+    }
+
+    /// Tells whether the lead is kept from salespeople: no clock of it runs.
+    #[must_use]
+    pub fn is_aside(self) -> bool {
+        matches!(self, Self::Held | Self::Nurture | Self::SetAside)
     }
 
     /// Tells whether anything can still happen to the lead.
@@ -130,15 +152,21 @@ mod tests {
 
     #[test]
     fn only_legal_moves_are_allowed() {
-        use State::{Assigned, Captured, Claimed, Closed, Contacted, Merged, Queued};
-        let table: [(State, &[State]); 7] = [
-            (Captured, &[Queued, Assigned, Contacted, Closed]),
-            (Queued, &[Assigned, Contacted, Closed]),
-            (Assigned, &[Queued, Assigned, Claimed, Contacted, Closed]),
-            (Claimed, &[Queued, Assigned, Contacted, Closed]),
-            (Contacted, &[Queued, Assigned, Closed]),
+        use State::{Assigned, Captured, Claimed, Closed, Contacted, Held, Merged, Nurture, Queued, SetAside};
+        let table: [(State, &[State]); 10] = [
+            (
+                Captured,
+                &[Queued, Assigned, Contacted, Closed, Held, Nurture, SetAside],
+            ),
+            (Queued, &[Assigned, Contacted, Closed, Nurture, SetAside]),
+            (Assigned, &[Queued, Assigned, Claimed, Contacted, Closed, Nurture]),
+            (Claimed, &[Queued, Assigned, Contacted, Closed, Nurture]),
+            (Contacted, &[Queued, Assigned, Closed, Nurture]),
             (Closed, &[]),
             (Merged, &[]),
+            (Held, &[Queued, Assigned, Contacted, Closed, Nurture, SetAside]),
+            (Nurture, &[Queued, Assigned, Contacted, Closed, SetAside]),
+            (SetAside, &[Queued, Assigned, Contacted, Closed, Held, Nurture]),
         ];
         for (from, legal) in table {
             for to in State::ALL {

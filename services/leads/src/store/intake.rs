@@ -15,6 +15,7 @@ use crate::domain::{
     account::Account,
     distribution::{Group, Turn, Turns},
     ids::{LeadId, MemberId, TeamId},
+    lead::State,
 };
 
 /// Most new leads a round.
@@ -361,4 +362,36 @@ delete from reroute_requests where tenant_id = $1 and id = any ($23)";
 /// Reads a stored time.
 pub(crate) fn instant(at: Option<SqlTimestamp>) -> Option<Timestamp> {
     at.map(SqlTimestamp::to_jiff)
+}
+
+/// A new lead that is kept from salespeople.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) lead: LeadId,
+    pub(crate) state: State,
+    /// Its calculated values; `None` where the tenant has no such fields.
+    pub(crate) values: Option<RecordValues>,
+}
+
+/// Writes where new leads are kept.
+pub(crate) async fn keep(tx: &mut PgConnection, tenant: &TenantId, kept: &[Kept]) -> Result<(), DbError> {
+    if kept.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "update leads l set state = k.state, calculated = coalesce(k.calculated, l.calculated)
+         from unnest($2::uuid[], $3::text[], $4::jsonb[]) as k (lead_id, state, calculated)
+         where l.tenant_id = $1 and l.lead_id = k.lead_id",
+    )
+    .bind(tenant.as_str())
+    .bind(kept.iter().map(|it| it.lead.0).collect::<Vec<_>>())
+    .bind(kept.iter().map(|it| it.state.as_str()).collect::<Vec<_>>())
+    .bind(
+        kept.iter()
+            .map(|it| it.values.as_ref().map(|values| Json(&values.json)))
+            .collect::<Vec<_>>(),
+    )
+    .execute(&mut *tx)
+    .await?;
+    calculated_values::save_keys(tx, tenant, kept.iter().filter_map(|it| it.values.as_ref())).await
 }

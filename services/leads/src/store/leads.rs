@@ -62,6 +62,8 @@ pub(crate) struct LeadRow {
     /// Its tags by name; absent where it never had one.
     pub(crate) tags: Option<Json<Vec<TagRow>>>,
     pub(crate) merged_into: Option<Uuid>,
+    /// When it came back after it was kept from salespeople.
+    pub(crate) return_time: Option<SqlTimestamp>,
 }
 
 /// The columns of [`LeadRow`], for `concat!` into a statement.
@@ -71,7 +73,7 @@ macro_rules! lead_columns {
          budget_min_fen, budget_max_fen, remark, account, form, form_version, attributes, owner, team, previous_owner,
          fencing_token, queue_reason, create_time, assign_time, claim_time, first_contact_time, claim_due_time,
          contact_due_time, due_provisional, require_screening, outcome, traceparent, calculated,
-         cooldowns, merged_into,
+         cooldowns, merged_into, return_time,
          case when tagged then (select jsonb_agg(to_jsonb(t) order by t.tag) from lead_tags t
              where t.tenant_id = leads.tenant_id and t.lead_id = leads.lead_id) end as tags"
     };
@@ -159,6 +161,7 @@ impl LeadRow {
                 .merged_into
                 .map(|survivor| LeadId(survivor).to_string())
                 .unwrap_or_default(),
+            return_time: time(self.return_time),
         }
     }
 }

@@ -58,7 +58,7 @@ async fn get_record(tx: &mut PgConnection, tenant: &TenantId, lead: LeadId) -> R
          from routing_decisions where tenant_id = $1 and lead_id = $2
          union all
          select entry_id, time, kind, member, detail, null, null, null from lead_history
-         where tenant_id = $1 and lead_id = $2 and kind in ('released', 'claim_expired', 'owner_left', 'awarded')
+         where tenant_id = $1 and lead_id = $2 and kind in ('released', 'claim_expired', 'owner_left', 'awarded', 'nurtured')
          union all
          select merge_id, merge_time, 'merged', null, '', null, survivor, unmerge_time from lead_merges
          where tenant_id = $1 and loser = $2
@@ -94,6 +94,7 @@ fn happened(row: &EntryRow) -> Option<Happened> {
         "claim_expired" => Happened::Expired,
         "released" => Happened::Lost("released"),
         "owner_left" => Happened::Lost("owner_left"),
+        "nurtured" => Happened::Lost("nurtured"),
         "awarded" => Happened::Awarded {
             owner: (stored(row.member.as_deref()?), row.detail.parse().ok()?),
         },

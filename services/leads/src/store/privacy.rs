@@ -102,11 +102,15 @@ pub(crate) async fn count(
              and (lead_id = any ($3) and (note <> '' or next_action <> '') or concat_ws(' ', note, next_action) ~ $2)
          union all
          select 'history', count(*) from lead_history where tenant_id = $1
-             and (lead_id = any ($3) and kind in ('closed', 'released', 'tagged', 'untagged', 'tag_expired')
+             and (lead_id = any ($3) and kind in ('closed', 'released', 'returned', 'nurtured', 'tagged', 'untagged', 'tag_expired')
                      and detail not in ('', 'converted', 'lost', 'invalid')
                  or detail ~ $2)
          union all
          select 'lead_facts', count(*) from lead_facts where tenant_id = $1 and (lead_id = any ($3) or object ~ $2)
+         union all
+         select 'gates', count(*) from lead_gates where tenant_id = $1 and (lead_id = any ($3) or judgement::text ~ $2)
+         union all
+         select 'visits', count(*) from gate_visits where tenant_id = $1 and visitor ~ $2
          union all
          select 'tags', count(*) from lead_tags where tenant_id = $1
              and (lead_id = any ($3) or concat_ws(' ', tag, evidence) ~ $2)
@@ -168,6 +172,10 @@ pub(crate) async fn export(
                  from lead_history h where h.tenant_id = $1 and h.lead_id = any ($3)),
              'lead_facts', (select coalesce(jsonb_agg(to_jsonb(f) order by f.fact_id), '[]')
                  from lead_facts f where f.tenant_id = $1 and f.lead_id = any ($3)),
+             'gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.lead_id), '[]')
+                 from lead_gates g where g.tenant_id = $1 and g.lead_id = any ($3)),
+             'visits', (select coalesce(jsonb_agg(to_jsonb(v) order by v.version, v.visitor, v.competitor), '[]')
+                 from gate_visits v where v.tenant_id = $1 and v.visitor ~ $2),
              'tags', (select coalesce(jsonb_agg(to_jsonb(t) order by t.lead_id, t.tag), '[]')
                  from lead_tags t where t.tenant_id = $1 and t.lead_id = any ($3)),
              'imports', (select coalesce(jsonb_agg(to_jsonb(u) order by u.import_id, u.batch, u.lead_id), '[]')
@@ -290,9 +298,9 @@ const CHILDREN: &[&str] = &[
          or concat_ws(' ', note, next_action) ~ $2)",
     "update lead_history set detail = case
          when lead_id = any ($3) and kind = 'closed' then split_part(detail, ':', 1)
-         when lead_id = any ($3) and kind in ('released', 'tagged', 'untagged', 'tag_expired') then ''
+         when lead_id = any ($3) and kind in ('released', 'returned', 'nurtured', 'tagged', 'untagged', 'tag_expired') then ''
          else regexp_replace(detail, $2, '***', 'g') end
-     where tenant_id = $1 and (lead_id = any ($3) and kind in ('closed', 'released', 'tagged', 'untagged', 'tag_expired')
+     where tenant_id = $1 and (lead_id = any ($3) and kind in ('closed', 'released', 'returned', 'nurtured', 'tagged', 'untagged', 'tag_expired')
          or detail ~ $2)",
     "delete from lead_facts where tenant_id = $1 and (lead_id = any ($3) or object ~ $2)",
     "update lead_import_updates set
@@ -303,6 +311,8 @@ const CHILDREN: &[&str] = &[
     "delete from timers t using lead_tags h where t.tenant_id = $1 and t.kind = 'tag_expired' and h.tenant_id = $1
          and t.key like 'leads/' || h.lead_id || '/%'
          and (h.lead_id = any ($3) or concat_ws(' ', h.tag, h.evidence) ~ $2)",
+    "delete from lead_gates where tenant_id = $1 and (lead_id = any ($3) or judgement::text ~ $2)",
+    "delete from gate_visits where tenant_id = $1 and visitor ~ $2 and cardinality($3::uuid[]) >= 0",
     "delete from lead_tags where tenant_id = $1 and (lead_id = any ($3) or concat_ws(' ', tag, evidence) ~ $2)",
     "update lead_merges set
          reason = case when survivor = any ($3) or loser = any ($3) then '' else regexp_replace(reason, $2, '***', 'g') end,

@@ -13,8 +13,9 @@ use reflex_proto::{
         decision_map_service_client::DecisionMapServiceClient, directory_service_client::DirectoryServiceClient,
         duplicate_service_client::DuplicateServiceClient, field_service_client::FieldServiceClient,
         follow_up_service_client::FollowUpServiceClient, form_service_client::FormServiceClient,
-        import_service_client::ImportServiceClient, industry_service_client::IndustryServiceClient,
-        lead_service_client::LeadServiceClient, member, merge_service_client::MergeServiceClient,
+        gate_service_client::GateServiceClient, import_service_client::ImportServiceClient,
+        industry_service_client::IndustryServiceClient, lead_service_client::LeadServiceClient, member,
+        merge_service_client::MergeServiceClient, nurture_service_client::NurtureServiceClient,
         ownership_service_client::OwnershipServiceClient, privacy_service_client::PrivacyServiceClient,
         routing_service_client::RoutingServiceClient, tag_service_client::TagServiceClient,
         webhook_service_client::WebhookServiceClient,
@@ -77,17 +78,24 @@ pub(crate) struct Caller {
     pub(crate) maps: DecisionMapServiceClient<Connection>,
     pub(crate) customers: CustomerServiceClient<Connection>,
     pub(crate) industries: IndustryServiceClient<Connection>,
+    pub(crate) gate: GateServiceClient<Connection>,
+    pub(crate) nurture: NurtureServiceClient<Connection>,
 }
 
 impl Leads {
     pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// Starts with further settings.
+    pub(crate) async fn start_with(settings_beside: &str) -> Self {
         let database = TestDatabase::create(SCHEMA.parts).await;
         let redis = TestRedis::create().await;
         let settings = tempfile::NamedTempFile::new().unwrap();
         let text = format!(
             "page_token_key = '0123456789abcdef0123456789abcdef'\n\
              [database]\napp_url = '{}'\nworker_url = '{}'\nowner_url = '{}'\n\
-             [redis]\nurl = '{}'\nprefix = '{}'\n",
+             [redis]\nurl = '{}'\nprefix = '{}'\n{settings_beside}",
             database.app_url(),
             database.worker_url(),
             database.owner_url(),
@@ -161,6 +169,8 @@ impl Leads {
             maps: DecisionMapServiceClient::new(connection.clone()),
             customers: CustomerServiceClient::new(connection.clone()),
             industries: IndustryServiceClient::new(connection.clone()),
+            gate: GateServiceClient::new(connection.clone()),
+            nurture: NurtureServiceClient::new(connection.clone()),
             leads: LeadServiceClient::new(connection.clone()),
             imports: ImportServiceClient::new(connection),
         }

@@ -39,6 +39,8 @@ pub enum Kind {
     DecisionMapPolicy,
     /// Something paid for a channel that leads come by.
     ChannelCost,
+    /// The tenant's one gate.
+    GatePolicy,
     /// Form of a website.
     Form,
     /// Other system that posts signed bodies.
@@ -98,7 +100,7 @@ const PLAIN: Facts = Facts {
     output_only: &[],
 };
 
-const FACTS: [Facts; 21] = [
+const FACTS: [Facts; 22] = [
     Facts {
         kind: Kind::Calendar,
         name: "Calendar",
@@ -277,6 +279,17 @@ const FACTS: [Facts; 21] = [
         collection: Some("channelCosts"),
         filled_in: &["month_count"],
         output_only: &["update_time"],
+        output_only: &["update_time"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::GatePolicy,
+        name: "GatePolicy",
+        message: "reflex.leads.v1.GatePolicy",
+        service: "reflex.leads.v1.GateService",
+        put: "PutGatePolicy",
+        read: Some("GetGatePolicy"),
+        output_only: &["version", "update_time"],
         ..PLAIN
     },
     Facts {

@@ -14,7 +14,7 @@ use crate::output::{Output, print};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Everything that can be listed is in it: calendars, territories, products, teams, members, leaves, the routing policy,
-ladders, the pool policy, forms, webhook sources, channels and the templates that were put. What the server does not show is not, and the bundle
+ladders, the pool policy, the gate, forms, webhook sources, channels and the templates that were put. What the server does not show is not, and the bundle
 says so: secrets of webhook sources and channels, the values in their addresses, and imported holidays. Applying it to the same tenant changes nothing.
 
 JSON: {\"tenant\", \"resources\": [{\"kind\", ...}]}

@@ -12,6 +12,7 @@ mod ownership;
 mod pick;
 mod show;
 mod tag;
+mod validity;
 mod watch;
 mod why_not;
 
@@ -41,6 +42,7 @@ enum LeadsCommand {
     Imports(imports::Imports),
     Duplicates(Box<duplicates::Duplicates>),
     Check(Box<check::Check>),
+    Validity(Box<validity::Validity>),
     /// Lists leads, newest first or by a calculated field.
     #[command(
         after_help = "Examples:\n  reflexctl leads list --state queued --team ortho-1\n  reflexctl leads list --order-by '权重 desc'"
@@ -135,6 +137,9 @@ enum State {
     Contacted,
     Closed,
     Merged,
+    Held,
+    Nurture,
+    SetAside,
 }
 
 impl State {
@@ -149,6 +154,9 @@ impl State {
             Some(Self::Contacted) => lead::State::Contacted,
             Some(Self::Closed) => lead::State::Closed,
             Some(Self::Merged) => lead::State::Merged,
+            Some(Self::Held) => lead::State::Held,
+            Some(Self::Nurture) => lead::State::Nurture,
+            Some(Self::SetAside) => lead::State::SetAside,
         }
     }
 }
@@ -161,6 +169,7 @@ impl Leads {
             LeadsCommand::Imports(imports) => imports.run(&self.connection, output).await,
             LeadsCommand::Duplicates(duplicates) => duplicates.run(output),
             LeadsCommand::Check(check) => check.run(&self.connection, output).await,
+            LeadsCommand::Validity(validity) => validity.run(output),
             LeadsCommand::List(list) => self.list(list, output).await,
             LeadsCommand::Watch(watch) => watch.run(&self.connection, output).await,
             LeadsCommand::Show { lead } => self.show(lead, output).await,

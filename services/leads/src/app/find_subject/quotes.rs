@@ -3,8 +3,8 @@
 use prost::Message;
 use reflex_proto::leads::v1::{
     ClaimExpired, ClaimLeadResponse, CloseLeadResponse, DecideDisputeResponse, Dispute, Lead, LeadAssigned,
-    LeadEscalated, Merge, MergeLeadsResponse, OpenDisputeResponse, RecordFollowUpResponse, ReleaseLeadResponse,
-    UnmergeLeadsResponse,
+    LeadEscalated, LeadNurtured, Merge, MergeLeadsResponse, OpenDisputeResponse, RecordFollowUpResponse,
+    ReleaseLeadResponse, UnmergeLeadsResponse,
 };
 
 use crate::events;
@@ -22,6 +22,7 @@ pub(super) fn blank_fact(kind: &str, data: &[u8], erased: &dyn Fn(&str) -> Strin
             fact.company = erased(&fact.company);
             fact.product = erased(&fact.product);
         }),
+        events::LEAD_NURTURED => edit(data, |fact: &mut LeadNurtured| fact.company = erased(&fact.company)),
         events::CLAIM_EXPIRED => edit(data, |fact: &mut ClaimExpired| fact.company = erased(&fact.company)),
         _ => data.to_vec(),
     }

@@ -11,6 +11,7 @@ use reflex_timers::Timer;
 use sqlx::PgConnection;
 use tracing::info_span;
 
+use super::screening::Screened;
 use crate::{
     app::{
         fire_timers::{ClaimFuse, LadderStep},
@@ -42,7 +43,7 @@ use crate::{
 
 /// What a batch of decisions does.
 pub(super) struct Effects<'a> {
-    tenant: &'a TenantId,
+    pub(super) tenant: &'a TenantId,
     setup: &'a Setup,
     pub(super) ids: &'a SharedIds,
     /// The instant of all decisions of the batch.
@@ -51,6 +52,8 @@ pub(super) struct Effects<'a> {
     timers: Vec<Timer>,
     tags: Vec<NewTag>,
     pub(super) facts: Vec<NewEvent>,
+    /// What the gate says of the batch's leads.
+    pub(super) screened: Screened,
 }
 
 /// By when a lead must be claimed and called.
@@ -73,6 +76,7 @@ impl<'a> Effects<'a> {
             timers: Vec::new(),
             tags: Vec::new(),
             facts: Vec::new(),
+            screened: Screened::default(),
         }
     }
 
@@ -148,7 +152,9 @@ impl<'a> Effects<'a> {
 
     /// Writes everything that was added.
     pub(super) async fn save(self, tx: &mut PgConnection, now: Timestamp) -> Result<(), DbError> {
-        if self.changes.moves.is_empty() && self.changes.reroutes.is_empty() {
+        self.screened.save(tx, self.tenant, self.now).await?;
+        // Who is kept from salespeople has tags, too.
+        if self.changes.moves.is_empty() && self.changes.reroutes.is_empty() && self.tags.is_empty() {
             return Ok(());
         }
         intake::save(tx, self.tenant, &self.changes, now).await?;
@@ -238,7 +244,8 @@ impl<'a> Effects<'a> {
     ) {
         let ladder = self.setup.ladders.choose(&decision.trace.product_path);
         let calendar = self.setup.calendar_of_team(team);
-        let start = lead.create_time.to_jiff();
+        // Who was kept from salespeople until now could not be called before.
+        let start = lead.return_time.unwrap_or(lead.create_time).to_jiff();
         let Ok(plan) = due::plan(ladder, self.setup.calendar(&calendar), start) else {
             return;
         };

@@ -290,6 +290,7 @@ impl<'a> Replay<'a> {
                 fate.assign_time = now;
                 ChosenBy::Picked.as_str()
             }
+            None if decision.reason == QueueReason::Nurture.as_str() => QueueReason::Nurture.as_str(),
             None => QueueReason::Pooled.as_str(),
         };
         self.displaced.remove(&lead);
@@ -398,7 +399,7 @@ fn claim_due(setup: &Setup, policy: &Policy, owner: &MemberId, now: Timestamp) -
 fn planned(setup: &Setup, lead: &PastLead, team: Option<&TeamId>, decision: &Decision) -> Option<Planned> {
     let ladder = setup.ladders.choose(&decision.trace.product_path);
     let calendar = setup.calendar_of_team(team);
-    let plan = due::plan(ladder, setup.calendar(&calendar), lead.create_time).ok()?;
+    let plan = due::plan(ladder, setup.calendar(&calendar), lead.clock_start).ok()?;
     Some(Planned {
         contact_due: plan.contact_due,
         steps: plan

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use prost::Message as _;
 use reflex_proto::leads::v1::{
     ClaimExpired, Lead, LeadAssigned, LeadChange, LeadClaimed, LeadClosed, LeadEscalated, LeadFirstContacted,
-    LeadQueued, LeadRecycled, LeadWithdrawn, lead, lead_change::Kind,
+    LeadGated, LeadNurtured, LeadQueued, LeadRecycled, LeadReturned, LeadWithdrawn, lead, lead_change::Kind,
 };
 use reflex_rpc::identity::Caller;
 
@@ -87,6 +87,23 @@ impl Told {
                 let told = LeadClosed::decode(data).ok()?;
                 (Kind::Closed, Some(State::Closed), vec![told.member], String::new())
             }
+            events::LEAD_GATED => {
+                let state = match LeadGated::decode(data).ok()?.verdict.as_str() {
+                    "hold" => Some(State::Held),
+                    "nurture" => Some(State::Nurture),
+                    _ => None,
+                };
+                (Kind::Gated, state, Vec::new(), String::new())
+            }
+            events::LEAD_NURTURED => {
+                let told = LeadNurtured::decode(data).ok()?;
+                (Kind::Nurtured, Some(State::Nurture), vec![told.member], String::new())
+            }
+            events::LEAD_RETURNED => {
+                let told = LeadReturned::decode(data).ok()?;
+                (Kind::Returned, Some(State::Queued), vec![told.member], String::new())
+            }
+            events::LEAD_SET_ASIDE => (Kind::SetAside, Some(State::SetAside), Vec::new(), String::new()),
             events::LEAD_MERGED => (Kind::Merged, Some(State::Merged), Vec::new(), String::new()),
             events::LEAD_UNMERGED => (Kind::Unmerged, None, Vec::new(), String::new()),
             events::LEAD_UPDATED => (Kind::Updated, None, Vec::new(), String::new()),

@@ -26,6 +26,8 @@ const WORDS: &[(&str, &str, &str)] = &[
     ),
     ("policy_changed", "分配策略变更", "the policy changed"),
     ("tags_changed", "标签变更", "its tags changed"),
+    ("gate_passed", "通过线索门槛", "the gate lets it pass"),
+    ("returned", "人工召回", "brought back"),
     // Rules that choose.
     ("account_owner", "老客户由原负责人跟进", "they own the account"),
     (
@@ -57,10 +59,14 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("previous_owner", "刚退回或超时", "had it before"),
     ("cooldown", "冷却期内", "lost it to the pool lately"),
     ("pooled", "在公海等待领取", "waits in the pool to be picked"),
+    ("nurture", "在培育池", "is in the nurture pool"),
     // History.
     ("assigned", "已分配", "assigned"),
     ("queued", "排队等待", "queued"),
     ("claimed", "已领取", "claimed"),
+    ("gated", "线索门槛判断", "judged at the gate"),
+    ("set_aside", "疑似无效，已搁置", "set aside as no lead"),
+    ("nurtured", "进入培育池", "sent to be nurtured"),
     ("escalated", "已升级提醒", "escalated"),
     ("contacted", "已首次联系", "first contact"),
     ("tagged", "加标签", "tagged"),
