@@ -279,7 +279,6 @@ const FACTS: [Facts; 22] = [
         collection: Some("channelCosts"),
         filled_in: &["month_count"],
         output_only: &["update_time"],
-        output_only: &["update_time"],
         ..PLAIN
     },
     Facts {
