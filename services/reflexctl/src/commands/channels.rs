@@ -97,8 +97,8 @@ struct Order {
     /// Number, id or resource name of the lead.
     lead: String,
     /// Number of the order.
-    #[arg(long)]
-    order: String,
+    #[arg(long = "order", value_name = "NUMBER")]
+    number: String,
     /// When it was made.
     #[arg(long, value_name = "TIME")]
     time: jiff::Timestamp,
@@ -181,7 +181,7 @@ impl Channels {
         let request = RecordFirstOrderRequest {
             first_order: Some(FirstOrder {
                 lead: lead_name(&connection, &order.lead).await?,
-                order: order.order.clone(),
+                order: order.number.clone(),
                 order_time: Some(prost_types::Timestamp {
                     seconds: order.time.as_second(),
                     nanos: order.time.subsec_nanosecond(),
