@@ -11,7 +11,7 @@ use reflex_leads::{
 use reflex_pg::Database;
 use reflex_tenancy::{TenantId, TenantSet};
 use reflex_testing::{FixedClock, TestDatabase, fixture_time};
-use reflex_tests::simulator::{Fault, Simulator};
+use reflex_tests::simulator::{Fault, Simulator, SimulatorOptions};
 
 const LISTED: [(&str, &str, &str); 3] = [
     ("duanya.cn", "苏州锻压机床有限公司", "C3421"),
@@ -97,7 +97,7 @@ fn over_http(simulator: &Simulator, clock: &Arc<FixedClock>) -> HttpRegistry {
 
 #[tokio::test]
 async fn the_registry_behind_http_keeps_it() {
-    let simulator = Simulator::start(Default::default()).await.unwrap();
+    let simulator = Simulator::start(SimulatorOptions::default()).await.unwrap();
     for (domain, company, code) in LISTED {
         simulator.list_company(domain, company, code);
     }
@@ -107,7 +107,7 @@ async fn the_registry_behind_http_keeps_it() {
 
 #[tokio::test]
 async fn whatever_goes_wrong_is_an_outage_and_after_some_the_registry_is_left_alone() {
-    let simulator = Simulator::start(Default::default()).await.unwrap();
+    let simulator = Simulator::start(SimulatorOptions::default()).await.unwrap();
     simulator.list_company("duanya.cn", "苏州锻压机床有限公司", "C3421");
     let clock = Arc::new(FixedClock::new(fixture_time()));
     let asked = ["duanya.cn".to_owned()];
