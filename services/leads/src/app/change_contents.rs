@@ -1,4 +1,4 @@
-//! Lets many leads say something else, with all that follows: calculated values, another look at those that wait, facts.
+//! Lets many leads say something else, with all that follows: calculated values, another comparison, another look at those that wait, facts.
 
 use std::sync::Arc;
 
@@ -23,6 +23,7 @@ use crate::{
     store::{
         accounts,
         calculated_values::{self, RecordValues},
+        duplicates::index,
         known_leads,
         leads::{self, LeadRow},
         reroute,
@@ -81,6 +82,10 @@ impl App {
         let ids: Vec<LeadId> = said.iter().map(|(lead, _)| LeadId(*lead)).collect();
         let rows = leads::list_for_update(tx, tenant, &ids).await?;
         self.calculate_anew(tx, tenant, setup, &rows).await?;
+        if !setup.duplicates.disabled {
+            let changed: Vec<Uuid> = said.iter().map(|(lead, _)| *lead).collect();
+            index::request(tx, tenant, &changed).await?;
+        }
         let waits = |row: &&LeadRow| {
             row.state() == State::Queued && row.queue_reason.as_deref() != Some(QueueReason::Pooled.as_str())
         };

@@ -11,6 +11,7 @@ use reflex_tenancy::TenantId;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use super::duplicates::index;
 use crate::domain::{
     distribution::{Group, Turn},
     ids::{ImportId, LeadId, MemberId, ResourceId},
@@ -77,6 +78,7 @@ pub(crate) async fn list_created(
                  select from lead_merges m where m.tenant_id = $1 and (m.survivor = l.lead_id or m.loser = l.lead_id))
                  then 'merged'
              when l.state in ('closed', 'claimed', 'contacted') then l.state
+             when exists (select from first_orders o where o.tenant_id = $1 and o.lead_id = l.lead_id) then 'ordered'
              when exists (select from follow_ups f where f.tenant_id = $1 and f.lead_id = l.lead_id) then 'follow_up'
              when exists (select from lead_disputes d where d.tenant_id = $1 and d.lead_id = l.lead_id) then 'disputed'
              when exists (
@@ -132,6 +134,8 @@ pub(crate) async fn delete(tx: &mut PgConnection, tenant: &TenantId, leads: &[Uu
     .bind(names(leads))
     .execute(&mut *tx)
     .await?;
+    index::request_neighbours(tx, tenant, leads).await?;
+    index::forget(tx, tenant, leads).await?;
     for statement in DELETIONS {
         sqlx::query(*statement)
             .bind(tenant.as_str())
@@ -153,6 +157,12 @@ const DELETIONS: &[&str] = &[
     "delete from lead_disputes where tenant_id = $1 and lead_id = any ($2)",
     "delete from lead_import_updates where tenant_id = $1 and lead_id = any ($2)",
     "delete from reroute_requests where tenant_id = $1 and lead_id = any ($2)",
+    "delete from duplicate_requests where tenant_id = $1 and lead_id = any ($2)",
+    "delete from lead_duplicates where tenant_id = $1 and (earlier_id = any ($2) or later_id = any ($2))",
+    "delete from lead_gates where tenant_id = $1 and lead_id = any ($2)",
+    "delete from first_orders where tenant_id = $1 and lead_id = any ($2)",
+    "delete from decision_roles where tenant_id = $1 and lead_id = any ($2)",
+    "delete from decision_maps where tenant_id = $1 and lead_id = any ($2)",
     "delete from calculated_keys where tenant_id = $1 and record = any ($2::text[])
          and field_key in (select field_key from calculated_fields where tenant_id = $1 and entity = 'lead')",
     "delete from leads where tenant_id = $1 and lead_id = any ($2)",

@@ -322,6 +322,7 @@ fn reason(worked: &str) -> Reason {
         "closed" => ("was closed since", "导入后已关闭"),
         "contacted" => ("was contacted since", "导入后已联系"),
         "claimed" => ("was claimed since", "导入后已认领"),
+        "ordered" => ("has an order", "导入后有订单"),
         "follow_up" => ("has a follow-up", "导入后有跟进记录"),
         "disputed" | "awarded" => ("was disputed since", "导入后有归属争议"),
         "fact" => ("was seen by another system since", "导入后有其他系统的记录"),

@@ -332,6 +332,32 @@ pub(crate) async fn request(tx: &mut PgConnection, tenant: &TenantId, leads: &[U
     Ok(())
 }
 
+/// Asks the intake loop to compare those anew that have a key in common with these leads: what they share with others changes
+/// as these go.
+pub(crate) async fn request_neighbours(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    leads: &[Uuid],
+) -> Result<(), DbError> {
+    sqlx::query(
+        "insert into duplicate_requests (tenant_id, lead_id, shard)
+         select distinct $1, n.lead_id, $3::smallint from duplicate_records r
+         cross join lateral unnest(r.keys) as w (key)
+         cross join lateral (
+             select k.lead_id from duplicate_keys k where k.tenant_id = $1 and k.key = w.key limit $4 + 1
+         ) n
+         where r.tenant_id = $1 and r.lead_id = any ($2) and n.lead_id <> all ($2)
+         on conflict do nothing",
+    )
+    .bind(tenant.as_str())
+    .bind(leads)
+    .bind(intake_shard(tenant))
+    .bind(i64::try_from(MOST_OF_A_KEY).unwrap_or(i64::MAX))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// Takes away everything by which leads are found, and the pairs nobody decided about; they are to be locked.
 pub(crate) async fn forget(tx: &mut PgConnection, tenant: &TenantId, leads: &[Uuid]) -> Result<(), DbError> {
     sqlx::query(
