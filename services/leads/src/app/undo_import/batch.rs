@@ -81,12 +81,12 @@ impl ImportUndo {
         // Before any lead is locked, as everybody does who needs both.
         let setup = app.hold_setup(tx, tenant).await?;
         let changes = known_leads::list_changes(tx, tenant, key).await?;
-        let changed = changes.iter().map(|(lead, _)| *lead);
+        let known = changes.iter().map(|(lead, _)| *lead);
         let all: Vec<Uuid> = batch
             .created
             .iter()
             .copied()
-            .chain(changed)
+            .chain(known)
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect();

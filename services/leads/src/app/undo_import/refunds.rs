@@ -1,6 +1,6 @@
 //! Gives back what turns cost that were taken for leads that are gone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use reflex_pg::DbError;
 use reflex_proto::leads::v1::RoutingDecision;
@@ -61,13 +61,16 @@ pub(super) async fn sum_up(
     for (id, decision) in decisions {
         // Who took no turn paid none.
         let Some(before) = &decision.last_turn else { continue };
-        if !policies.contains_key(&decision.policy_version) {
-            let found = policies::find(tx, tenant, Some(decision.policy_version)).await?;
-            policies.insert(decision.policy_version, found.map(|(_, spec)| spec));
-        }
-        let spec = policies[&decision.policy_version].as_ref();
+        let spec = match policies.entry(decision.policy_version) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let found = policies::find(tx, tenant, Some(decision.policy_version)).await?;
+                unknown.insert(found.map(|(_, spec)| spec))
+            }
+        };
+        let group = spec.as_ref().and_then(|spec| group(spec, decision));
         let chosen: Option<MemberId> = decision.chosen.parse().ok();
-        let (Some(group), Some(member)) = (spec.and_then(|spec| group(spec, decision)), chosen) else {
+        let (Some(group), Some(member)) = (group, chosen) else {
             continue;
         };
         let refund = refunds.entry((group, member)).or_insert(Refund {

@@ -1,5 +1,6 @@
 //! `reflexctl leads imports`: which files were imported, and taking one back.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -272,7 +273,7 @@ fn render_undone(told: &UndoImportResponse, lang: Language) -> String {
         text = table.render(0);
         let more = told.conflicts.len().saturating_sub(SHOWN);
         if more > 0 {
-            text += &format!("and {more} more\n");
+            let _ = writeln!(text, "and {more} more");
         }
         text += "\n";
     }
