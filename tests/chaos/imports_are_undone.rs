@@ -73,7 +73,8 @@ async fn an_import_that_was_killed_resumed_and_undone_leaves_what_was_there() {
     database.close().await;
 
     let stop = Arc::new(AtomicBool::new(false));
-    let crowd = tokio::spawn(arrive(installation.leads(&tenant, Role::Admin), Arc::clone(&stop)));
+    let mut crowd = tokio::task::JoinSet::new();
+    crowd.spawn(arrive(installation.leads(&tenant, Role::Admin), Arc::clone(&stop)));
     let file = file_of(size);
     let import_id = SystemIds.next().to_string();
     let half = i64::try_from(size / 2).unwrap();
@@ -115,7 +116,7 @@ async fn an_import_that_was_killed_resumed_and_undone_leaves_what_was_there() {
     installation.ready().await;
     // What arrives after the end is not what is compared.
     stop.store(true, Ordering::Relaxed);
-    let arrived = crowd.await.unwrap();
+    let arrived: usize = crowd.join_all().await.into_iter().sum();
     let told = loop {
         match undo(&wire, &import_id, |_| {}).await {
             Ok(told) => break told,

@@ -64,9 +64,9 @@ async fn a_lead_goes_to_whom_the_records_favour_and_they_are_told() {
         items.to_string().contains("无锡康复中心").then_some(())
     })
     .await;
-    let owned = ask("leads.v1.OwnershipService/ListOwnership", json!({"lead": name}))
+    let spans = ask("leads.v1.OwnershipService/ListOwnership", json!({"lead": name}))
         .await
         .to_string();
-    assert!(owned.contains(&owner) && owned.contains(claimant), "{owned}");
+    assert!(spans.contains(&owner) && spans.contains(claimant), "{spans}");
     suite.stop().await;
 }
