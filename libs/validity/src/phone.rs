@@ -173,7 +173,7 @@ mod tests {
             ("138 1624 5670", Phone::Sound),
             ("+86-139-0217-3345", Phone::Sound),
             ("0086 13902173345", Phone::Sound),
-            ("86 512 66886680", Phone::Malformed),
+            ("86 512 66886680", Phone::Sound),
             ("+86 512 66886680", Phone::Sound),
             ("１３９０２１７３３４５", Phone::Sound),
             ("013902173345", Phone::Sound),
