@@ -67,7 +67,7 @@ impl Caller {
     }
 
     /// Captures a lead of somebody with a mail address.
-    pub(crate) async fn capture_from(&mut self, email: &str) -> String {
+    pub(crate) async fn capture_mail(&mut self, email: &str) -> String {
         let lead = NewLead {
             source: "website".into(),
             external_id: email.into(),
@@ -209,7 +209,7 @@ async fn without_a_gate_every_lead_passes_and_nothing_is_kept() {
         NOT_FOUND,
         "gate policy",
     );
-    let name = admin.capture_from("li@qq.com").await;
+    let name = admin.capture_mail("li@qq.com").await;
     admin.wait_for_owner(&name, "members/li").await;
     assert_eq!(leads.told("reflex.leads.v1.LeadGated", &name).await, 0);
     let verdict = admin.evaluate(&name, None).await.unwrap();
@@ -234,7 +234,7 @@ async fn a_lead_waits_for_what_is_unknown_and_passes_when_that_is_known() {
         stored,
         "the same is no new version"
     );
-    let name = admin.capture_from("li@mail.duanya.cn").await;
+    let name = admin.capture_mail("li@mail.duanya.cn").await;
     let held = admin.wait_for_state(&name, lead::State::Held).await;
     assert!(held.owner.is_empty() && held.contact_due_time.is_none() && held.claim_due_time.is_none());
     let explained = admin.explain(&name).await.unwrap();
@@ -299,8 +299,8 @@ async fn what_the_lists_say_decides_also_about_leads_that_are_nurtured() {
     assert_eq!(admin.companies(wrong).await.version, 1);
     assert_eq!(admin.visits(VISITS).await.version, 1);
     let (li, zhao) = (
-        admin.capture_from("li@duanya.cn").await,
-        admin.capture_from("zhao@duanya.cn").await,
+        admin.capture_mail("li@duanya.cn").await,
+        admin.capture_mail("zhao@duanya.cn").await,
     );
     for name in [&li, &zhao] {
         admin.wait_for_state(name, lead::State::Nurture).await;
@@ -367,7 +367,7 @@ async fn an_import_that_is_taken_back_is_as_if_it_had_not_been() {
         .map(|it| (it.version, it.active, it.undo_time.is_some()))
         .collect();
     assert_eq!(active, [(2, false, true), (1, true, false)]);
-    let name = admin.capture_from("li@duanya.cn").await;
+    let name = admin.capture_mail("li@duanya.cn").await;
     let verdict = admin.evaluate(&name, Some(strict())).await.unwrap();
     assert_eq!((truths(&verdict)[1].1, verdict.company_version), (Truth::True, 1));
 }
@@ -378,7 +378,7 @@ async fn a_list_that_is_too_old_is_unknown_and_not_false() {
     let mut admin = staffed(&leads, HUADONG).await;
     admin.companies(COMPANIES).await;
     admin.visits(VISITS).await;
-    let name = admin.capture_from("li@maoyi.cn").await;
+    let name = admin.capture_mail("li@maoyi.cn").await;
     let verdict = admin.evaluate(&name, Some(strict())).await.unwrap();
     let found: Vec<Truth> = truths(&verdict).iter().map(|part| part.1).collect();
     assert_eq!(found, [Truth::Unknown, Truth::False, Truth::True]);
@@ -408,7 +408,7 @@ async fn nobody_waits_for_ever() {
         nanos: 0,
     });
     admin.put_gate(policy.clone()).await.unwrap();
-    let name = admin.capture_from("li@duanya.cn").await;
+    let name = admin.capture_mail("li@duanya.cn").await;
     admin.wait_for_state(&name, lead::State::Held).await;
     leads.advance(SignedDuration::from_mins(61));
     admin.wait_for_state(&name, lead::State::Nurture).await;
@@ -417,7 +417,7 @@ async fn nobody_waits_for_ever() {
     assert!(explained.verdict.unwrap().hold_over);
     policy.after_hold = Verdict::Pass.into();
     admin.put_gate(policy.clone()).await.unwrap();
-    let second = admin.capture_from("wang@duanya.cn").await;
+    let second = admin.capture_mail("wang@duanya.cn").await;
     admin.wait_for_state(&second, lead::State::Held).await;
     leads.advance(SignedDuration::from_mins(61));
     admin.wait_for_owner(&second, "members/li").await;
@@ -470,12 +470,12 @@ async fn while_the_registry_is_out_leads_wait_and_pass_when_it_is_back() {
     });
     admin.put_gate(policy.clone()).await.unwrap();
     // Asked, answered, kept.
-    let first = admin.capture_from("li@duanya.cn").await;
+    let first = admin.capture_mail("li@duanya.cn").await;
     admin.wait_for_owner(&first, "members/li").await;
     *registry.out.lock().unwrap() = true;
-    let known = admin.capture_from("wang@duanya.cn").await;
+    let known = admin.capture_mail("wang@duanya.cn").await;
     admin.wait_for_owner(&known, "members/li").await;
-    let waiting = admin.capture_from("chen@xinchang.cn").await;
+    let waiting = admin.capture_mail("chen@xinchang.cn").await;
     eventually("the outage is on record", async || {
         let explained = admin.peek_gate(&waiting).await;
         (truths(&explained.verdict?)[1].2 == "down").then_some(())
@@ -506,7 +506,7 @@ async fn gates_and_lists_are_the_tenants_own() {
     let (mut admin, mut other) = (staffed(&leads, HUADONG).await, staffed(&leads, HUABEI).await);
     admin.companies(COMPANIES).await;
     admin.put_gate(strict()).await.unwrap();
-    let theirs = other.capture_from("li@duanya.cn").await;
+    let theirs = other.capture_mail("li@duanya.cn").await;
     other.wait_for_owner(&theirs, "members/li").await;
     assert_refused(admin.evaluate(&theirs, None).await, NOT_FOUND, "leads/");
     assert_refused(admin.explain(&theirs).await, NOT_FOUND, "leads/");
@@ -538,7 +538,7 @@ async fn what_looks_like_no_lead_is_noted_or_set_aside_and_comes_back() {
         ..GatePolicy::default()
     };
     admin.put_gate(policy.clone()).await.unwrap();
-    let noted = admin.capture_from("x1@mailinator.com").await;
+    let noted = admin.capture_mail("x1@mailinator.com").await;
     admin.wait_for_owner(&noted, "members/li").await;
     let validity = admin.explain(&noted).await.unwrap().validity.unwrap();
     assert_eq!(validity.label(), Label::Invalid);
@@ -549,13 +549,13 @@ async fn what_looks_like_no_lead_is_noted_or_set_aside_and_comes_back() {
 
     policy.screening = gate_policy::Screening::SetAside.into();
     admin.put_gate(policy).await.unwrap();
-    let real = admin.capture_from("li@duanya.cn").await;
+    let real = admin.capture_mail("li@duanya.cn").await;
     admin.wait_for_owner(&real, "members/li").await;
     assert!(
         admin.explain(&real).await.unwrap().validity.is_none(),
         "nothing speaks against it"
     );
-    let none = admin.capture_from("x2@mailinator.com").await;
+    let none = admin.capture_mail("x2@mailinator.com").await;
     let set_aside = admin.wait_for_state(&none, lead::State::SetAside).await;
     assert!(set_aside.owner.is_empty() && set_aside.contact_due_time.is_none());
     assert_eq!(leads.told("reflex.leads.v1.LeadSetAside", &none).await, 1);

@@ -136,10 +136,10 @@ async fn what_nobody_works_on_is_nurtured_and_comes_back_when_something_is_seen_
     policy.enabled = false;
     policy.stale_after_days = 60;
     admin.put_gate(policy.clone()).await.unwrap();
-    let name = admin.capture_from("li@duanya.cn").await;
+    let name = admin.capture_mail("li@duanya.cn").await;
     admin.wait_for_owner(&name, "members/li").await;
     leads.advance(SignedDuration::from_hours(24 * 59));
-    let young = admin.capture_from("wang@duanya.cn").await;
+    let young = admin.capture_mail("wang@duanya.cn").await;
     admin.wait_for_owner(&young, "members/li").await;
     sweep_at_rest(&leads).await;
     leads.advance(SignedDuration::from_hours(25));
