@@ -452,8 +452,6 @@ impl Furnishing<'_> {
             let answer = self.ask("leads.v1.MergeService/MergeLeads", request).await;
             self.keep(&answer, &[("merge", "/merge/name"), ("merged_lead", "/merge/loser")]);
         }
-        let answer = self.ask("leads.v1.DuplicateService/ListDuplicates", json!({})).await;
-        self.keep(&answer, &[("duplicate", "/duplicates/0/name")]);
         self.names.insert("spare_lead", leads[4].clone());
         self.names.insert("boss", BOSS.into());
         for lead in [leads[0].clone(), self.names["lead"].clone()] {
@@ -467,6 +465,9 @@ impl Furnishing<'_> {
             .ask("leads.v1.PrivacyService/EraseSubject", json!({"subject": subject}))
             .await;
         self.keep(&answer, &[("erasure", "/certificate/name")]);
+        // Pairs of whoever was erased are gone.
+        let answer = self.ask("leads.v1.DuplicateService/ListDuplicates", json!({})).await;
+        self.keep(&answer, &[("duplicate", "/duplicates/0/name")]);
     }
 
     /// Has a gate with its lists, and two leads in the nurture pool.

@@ -252,7 +252,7 @@ async fn a_connection_forgets_its_tenant_with_the_transaction() {
     for commits in [true, false] {
         let mut tx = database.begin("test", &TenantSet::one(&tenant)).await.unwrap();
         let bound: i64 = sqlx::query_scalar(leads).fetch_one(&mut *tx).await.unwrap();
-        assert_eq!(bound, 11);
+        assert_eq!(bound, 13);
         if commits {
             tx.commit().await.unwrap();
         } else {

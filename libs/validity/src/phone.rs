@@ -187,7 +187,7 @@ mod tests {
             ("+1 (310) 246-1501", Phone::Sound),
             ("310-246-1501", Phone::Sound),
             ("+49 89 32168 11", Phone::Sound),
-            ("85223456789", Phone::Sound),
+            ("85228016375", Phone::Sound),
             ("13902173345 / 0512-66886680", Phone::Sound),
             ("12902173345", Phone::Malformed),
             ("1390217334", Phone::Malformed),

@@ -59,7 +59,7 @@ impl App {
                 customer = relation.customer
             ))
         })?;
-        self.tell_customers(&mut tx, tenant, &[row.account.clone()], &id)
+        self.tell_customers(&mut tx, tenant, std::slice::from_ref(&row.account), &id)
             .await?;
         let response = PutRelationResponse {
             relation: Some(convert::customer::relation(&row)),

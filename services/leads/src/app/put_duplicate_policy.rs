@@ -9,7 +9,7 @@ use crate::{
     convert,
     domain::duplicates::DuplicatePolicy,
     error::Error,
-    store::duplicates::{self, index},
+    store::duplicates::{self, sweeps},
 };
 
 impl App {
@@ -39,7 +39,7 @@ impl App {
                 let now = self.clock.now();
                 duplicates::put_policy(&mut change.tx, &change.tenant, &policy, now).await?;
                 if policy != *change.before.duplicates && !policy.disabled {
-                    index::sweep(&mut change.tx, &change.tenant).await?;
+                    sweeps::sweep(&mut change.tx, &change.tenant).await?;
                 }
                 change.publish().await?;
                 now

@@ -1,6 +1,7 @@
 //! Pairs of leads that may be the same, and how a tenant's leads are compared.
 
 pub(crate) mod index;
+pub(crate) mod sweeps;
 
 use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};

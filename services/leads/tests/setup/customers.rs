@@ -145,6 +145,7 @@ impl Caller {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 async fn a_customer_is_its_account_with_what_people_know_of_it() {
     let leads = Leads::start().await;
     let mut admin = leads.admin(HUADONG);

@@ -119,10 +119,10 @@ fn assert_same(before: &BTreeMap<String, BTreeSet<String>>, after: &BTreeMap<Str
 
 /// Waits until nothing is left to be routed.
 async fn settled(leads: &Leads) {
-    eventually("all is routed", async || {
+    eventually("all is routed and compared", async || {
         let left: i64 = sqlx::query_scalar(
             "select (select count(*) from leads where state = 'captured') + (select count(*) from reroute_requests)
-                 + (select count(*) from field_recomputes)",
+                 + (select count(*) from field_recomputes) + (select count(*) from duplicate_requests)",
         )
         .fetch_one(&leads.owner)
         .await
@@ -302,10 +302,17 @@ async fn undoing_knows_every_table_about_leads() {
     assert_eq!(
         tables,
         [
+            "decision_maps",
+            "decision_roles",
+            "duplicate_keys",
+            "duplicate_records",
+            "duplicate_requests",
             "escalations",
+            "first_orders",
             "follow_ups",
             "lead_disputes",
             "lead_facts",
+            "lead_gates",
             "lead_history",
             "lead_import_updates",
             "lead_merges",

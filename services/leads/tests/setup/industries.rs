@@ -161,14 +161,14 @@ async fn customers_keep_the_version_of_their_industry_and_versions_are_mapped() 
         .into_inner();
     assert_eq!(first.versions[0].version, 2, "the newest first");
     let token = first.next_page_token;
-    let last = admin
+    let rest = admin
         .industries
         .list_industry_versions(list(&token))
         .await
         .unwrap()
         .into_inner();
     assert_eq!(
-        (last.versions[0].title.as_str(), last.next_page_token.as_str()),
+        (rest.versions[0].title.as_str(), rest.next_page_token.as_str()),
         ("GB/T 4754-2017", "")
     );
     let mut foreign = leads.admin(HUABEI);

@@ -92,7 +92,7 @@ impl Customer {
             .map(|place| sign(SIGNS, mixed(company, 10 + place)))
             .collect();
         let city = pick(&CITIES, mixed(company, 3));
-        let given: String = (0..1 + mixed(number, 4) % 2)
+        let given: String = (0..=mixed(number, 4) % 2)
             .map(|place| sign(GIVEN, mixed(number, 20 + place)))
             .collect();
         Self {

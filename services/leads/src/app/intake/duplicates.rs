@@ -20,7 +20,7 @@ use crate::{
         },
     },
     store::{
-        duplicates::{self, index},
+        duplicates::{self, index, sweeps},
         leads::LeadRow,
     },
 };
@@ -131,7 +131,7 @@ impl Intake {
         }
         let mut leads = index::take_requests(&mut tx, &tenant, AGAIN).await?;
         if leads.is_empty() {
-            leads = index::take_swept(&mut tx, &tenant, AGAIN).await?;
+            leads = sweeps::take_swept(&mut tx, &tenant, AGAIN).await?;
         }
         if !leads.is_empty() {
             let rows = index::list_subjects_for_update(&mut tx, &tenant, &leads).await?;

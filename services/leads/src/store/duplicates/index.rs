@@ -377,19 +377,6 @@ pub(crate) async fn forget(tx: &mut PgConnection, tenant: &TenantId, leads: &[Uu
     Ok(())
 }
 
-/// Starts to compare all leads of a tenant, also where that is under way.
-pub(crate) async fn sweep(tx: &mut PgConnection, tenant: &TenantId) -> Result<(), DbError> {
-    sqlx::query(
-        "insert into duplicate_sweeps (tenant_id, shard) values ($1, $2)
-         on conflict (tenant_id) do update set cursor = null",
-    )
-    .bind(tenant.as_str())
-    .bind(intake_shard(tenant))
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
 /// Takes everything that a tenant wanted compared off the lists.
 pub(crate) async fn give_up(tx: &mut PgConnection, tenant: &TenantId) -> Result<(), DbError> {
     sqlx::query(
@@ -427,34 +414,6 @@ pub(crate) async fn take_requests(tx: &mut PgConnection, tenant: &TenantId, most
     .bind(most)
     .fetch_all(tx)
     .await?;
-    Ok(leads)
-}
-
-/// Takes the next leads of a sweep, and notes how far it has come; none at its end, when it is over.
-pub(crate) async fn take_swept(tx: &mut PgConnection, tenant: &TenantId, most: i64) -> Result<Vec<Uuid>, DbError> {
-    let cursor: Option<Option<Uuid>> =
-        sqlx::query_scalar("select cursor from duplicate_sweeps where tenant_id = $1 for update")
-            .bind(tenant.as_str())
-            .fetch_optional(&mut *tx)
-            .await?;
-    let Some(cursor) = cursor else { return Ok(Vec::new()) };
-    let leads: Vec<Uuid> =
-        sqlx::query_scalar("select lead_id from leads where tenant_id = $1 and lead_id > $2 order by lead_id limit $3")
-            .bind(tenant.as_str())
-            .bind(cursor.unwrap_or_default())
-            .bind(most)
-            .fetch_all(&mut *tx)
-            .await?;
-    let statement = if leads.is_empty() {
-        "delete from duplicate_sweeps where tenant_id = $1 and $2::uuid is null"
-    } else {
-        "update duplicate_sweeps set cursor = $2 where tenant_id = $1"
-    };
-    sqlx::query(statement)
-        .bind(tenant.as_str())
-        .bind(leads.last())
-        .execute(tx)
-        .await?;
     Ok(leads)
 }
 
