@@ -227,6 +227,7 @@ async fn an_import_that_is_undone_leaves_the_database_as_it_was() {
     };
     admin.routing.put_ladder(request).await.unwrap();
     settled(&leads).await;
+    settled(&leads).await;
     let before = rows(&leads, HUADONG).await;
 
     let told = update(&mut admin, IMPORT, &file_of(4_500), OnKnown::Overwrite)
@@ -347,6 +348,7 @@ async fn rows_fill_overwrite_or_leave_what_is_known() {
         (OnKnown::Fill, (1, 5, 1, 0), "1"),
         (OnKnown::Overwrite, (1, 5, 1, 3), "2"),
     ] {
+        settled(&leads).await;
         let before = rows(&leads, HUADONG).await;
         let told = update(&mut admin, "", file, on_known).await.unwrap();
         let of = |told: &ImportLeadsResponse| {
@@ -391,6 +393,7 @@ async fn rows_fill_overwrite_or_leave_what_is_known() {
             assert_eq!(conflicts, wanted);
         }
 
+        settled(&leads).await;
         let before = rows(&leads, HUADONG).await;
         let import_id = format!("0197a1b2-7c3d-7e4f-8a5b-6c7d8e9f0b{:02x}", on_known as i32);
         let told = update(&mut admin, &import_id, file, on_known).await.unwrap();
