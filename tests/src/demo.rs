@@ -105,6 +105,10 @@ async fn perform(stage: &Stage, options: &Options) -> anyhow::Result<bool> {
     report.print()?;
     rehearsal::show(stage, &story, &options.data, &options.programs).await?;
     let unlike = duplicates::play(stage, &book).await?;
+    for tenant in stage.tenants().iter().take(1) {
+        let report = ["channels", "report"];
+        stage.show("渠道 What channels cost and bring", tenant, &report).await?;
+    }
     let problems = [problems.as_slice(), &unlike].concat();
     let report = Report {
         problems: &problems,

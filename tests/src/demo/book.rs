@@ -236,7 +236,9 @@ async fn dead_letters(stage: &Stage, tenant: &TenantId) -> anyhow::Result<usize>
     )
 }
 
-async fn all_pages<T>(page: impl AsyncFn(String) -> Result<(Vec<T>, String), Status>) -> anyhow::Result<Vec<T>> {
+pub(super) async fn all_pages<T>(
+    page: impl AsyncFn(String) -> Result<(Vec<T>, String), Status>,
+) -> anyhow::Result<Vec<T>> {
     let (mut all, mut token) = (Vec::new(), String::new());
     loop {
         let (items, next) = page(token).await?;

@@ -1,21 +1,26 @@
 //! Somebody wrote twice: the leads that are suspected to be the same, and two of them made one and two again.
 
-use std::io::{self, Write as _};
+use std::{
+    collections::HashMap,
+    io::{self, Write as _},
+};
 
 use anyhow::Context;
-use reflex_matching::{Field, Model, Record, Values, Weights, find};
 use reflex_proto::leads::v1::{
-    GetLeadRequest, Lead, ListMergesRequest, lead_service_client::LeadServiceClient,
+    Duplicate, DuplicateLead, GetLeadRequest, Lead, ListDuplicatesRequest, ListMergesRequest, duplicate,
+    duplicate_service_client::DuplicateServiceClient, lead_service_client::LeadServiceClient,
     merge_service_client::MergeServiceClient,
 };
 use reflex_tenancy::TenantId;
 
 use super::{
-    book::{Book, Chapter},
+    book::{Book, Chapter, all_pages},
     patience::patiently,
     stage::Stage,
 };
 
+/// Pairs a page.
+const PAGE: i32 = 500;
 /// Pairs that are shown; the rest is counted.
 const SHOWN: usize = 5;
 
@@ -30,7 +35,10 @@ struct Suspects<'a> {
 
 /// Shows who is suspected, merges the likeliest pair and takes that back; returns what is not as it was then.
 pub(super) async fn play(stage: &Stage, book: &Book) -> anyhow::Result<Vec<String>> {
-    let mut suspected: Vec<Suspects<'_>> = book.chapters.iter().flat_map(suspects).collect();
+    let mut suspected = Vec::new();
+    for chapter in &book.chapters {
+        suspected.extend(suspects(stage, chapter).await?);
+    }
     suspected.sort_by(|one, other| other.score.total_cmp(&one.score));
     print(&suspected, book.leads().count())?;
     // Those that wait may be given to somebody at any moment.
@@ -69,41 +77,30 @@ pub(super) async fn play(stage: &Stage, book: &Book) -> anyhow::Result<Vec<Strin
     Ok(problems)
 }
 
-/// Finds the leads of a subsidiary that are suspected to be the same.
-fn suspects(chapter: &Chapter) -> Vec<Suspects<'_>> {
-    let leads: Vec<&Lead> = chapter.explained().map(|(lead, _)| lead).collect();
-    let records: Vec<Record> = leads
-        .iter()
-        .map(|lead| {
-            let values = Values::default()
-                .with(Field::Company, &lead.company)
-                .with(Field::Contact, &lead.contact_name)
-                .with(Field::Mobile, &lead.phone)
-                .with(Field::Email, &lead.email)
-                .with(Field::Address, &lead.territory);
-            Record::read(&values)
-        })
-        .collect();
-    let found = find(&records, Model::Leads, &Weights::default(), |_| {});
-    let in_order = |pair: (usize, usize)| {
-        let (one, other) = (leads[pair.0], leads[pair.1]);
-        // By number, as numbers are given in order of capture.
-        if one.number <= other.number {
-            (one, other)
-        } else {
-            (other, one)
-        }
+/// Reads which leads of a subsidiary are suspected to be the same.
+async fn suspects<'a>(stage: &Stage, chapter: &'a Chapter) -> anyhow::Result<Vec<Suspects<'a>>> {
+    let client = DuplicateServiceClient::new(stage.leads(&chapter.tenant)?);
+    let page = async |page_token| {
+        let request = ListDuplicatesRequest {
+            page_size: PAGE,
+            page_token,
+            state: duplicate::State::Suspected.into(),
+            ..ListDuplicatesRequest::default()
+        };
+        let page = patiently(async || client.clone().list_duplicates(request.clone()).await).await?;
+        Ok((page.duplicates, page.next_page_token))
     };
-    let suspects = found.pairs.iter().map(|pair| {
-        let (earlier, later) = in_order((pair.left, pair.right));
-        Suspects {
+    let leads: HashMap<&str, &Lead> = chapter.leads.iter().map(|lead| (lead.name.as_str(), lead)).collect();
+    let found = all_pages(page).await?.into_iter().filter_map(|pair: Duplicate| {
+        let lead = |side: Option<DuplicateLead>| leads.get(side?.name.as_str()).copied();
+        Some(Suspects {
             tenant: &chapter.tenant,
-            earlier,
-            later,
+            earlier: lead(pair.earlier)?,
+            later: lead(pair.later)?,
             score: pair.score,
-        }
+        })
     });
-    suspects.collect()
+    Ok(found.collect())
 }
 
 fn print(suspected: &[Suspects<'_>], leads: usize) -> io::Result<()> {
