@@ -165,7 +165,10 @@ impl Relay {
             ahead = self.publish(hold, &mut connection, batch, their_mark).await?;
             if housekeeping_due.elapsed() > HOUSEKEEPING {
                 housekeeping_due = Instant::now();
-                self.keep_house(&mut connection).await?;
+                if self.keep_house(&mut connection).await? {
+                    // What is published again is older than what was taken ahead.
+                    ahead = None;
+                }
             }
             if !is_full {
                 self.wait(housekeeping_due + HOUSEKEEPING, stop).await?;
@@ -313,8 +316,9 @@ impl Relay {
         Ok(())
     }
 
-    /// Notices a loss while nothing is published, trims what every group has, and forgets what is past retention.
-    async fn keep_house(&self, connection: &mut MultiplexedConnection) -> Result<(), RelayError> {
+    /// Notices a loss while nothing is published, trims what every group has, and forgets what is past retention; says
+    /// whether something was lost.
+    async fn keep_house(&self, connection: &mut MultiplexedConnection) -> Result<bool, RelayError> {
         let our_mark: Option<i64> = sqlx::query_scalar("select mark from relay_marks where stream = $1")
             .bind(self.stream)
             .fetch_optional(&self.database.worker)
@@ -322,7 +326,8 @@ impl Relay {
         let key = self.redis.mark_key(self.stream);
         let their_mark: Option<i64> = redis::cmd("GET").arg(&key).query_async(connection).await?;
         let (our_mark, their_mark) = (our_mark.unwrap_or(0), their_mark.unwrap_or(0));
-        if their_mark < our_mark {
+        let is_behind = their_mark < our_mark;
+        if is_behind {
             self.refill(their_mark, our_mark).await?;
             set_mark(connection, &key, our_mark).await?;
         }
@@ -343,7 +348,7 @@ impl Relay {
         .bind(self.retention.as_secs_f64())
         .execute(&self.database.worker)
         .await?;
-        Ok(())
+        Ok(is_behind)
     }
 }
 

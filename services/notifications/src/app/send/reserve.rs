@@ -65,11 +65,13 @@ impl Sender {
             return Ok(Reservation::Refused(Rest::until(until)));
         }
         let held = reservations::held(&mut tx, tenant, name, now).await?;
-        // The last answer, or what a sender that died would have had at the latest.
-        let spaced = held
-            .last_release
-            .map(|release| release - WINDOW + channel.kind.spacing());
-        if let Some(until) = spaced.filter(|until| *until > now && !channel.kind.spacing().is_zero()) {
+        // The last answer, or when a sender that died would have had it at the latest.
+        let last_answer = held.last_release.map(|release| release - WINDOW);
+        let spacing = channel.kind.spacing();
+        let spaced = last_answer
+            .filter(|_| !spacing.is_zero())
+            .map(|answer| answer + spacing);
+        if let Some(until) = spaced.filter(|until| *until > now) {
             tx.commit().await?;
             return Ok(Reservation::Refused(Rest::until(until)));
         }
