@@ -758,7 +758,27 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         r#"{"template": {"key": "lead_assigned", "locale": "zh-CN", "title": "{{number}}", "body": "{{number}} {{company}}"}}"#,
         Own,
     ),
+    (
+        "notifications.v1.TemplateService/GetTemplate",
+        r#"{"key": "lead_assigned", "locale": "zh-CN"}"#,
+        Nothing,
+    ),
     ("notifications.v1.TemplateService/ListTemplates", "{}", Nothing),
+    (
+        "notifications.v1.TemplateService/ListTemplateVersions",
+        r#"{"key": "lead_assigned", "locale": "zh-CN"}"#,
+        Nothing,
+    ),
+    (
+        "notifications.v1.TemplateService/PreviewTemplate",
+        r#"{"draft": {"key": "lead_assigned", "locale": "zh-CN"}, "facts": {"number": "1"}}"#,
+        Nothing,
+    ),
+    (
+        "notifications.v1.TemplateService/PreviewTemplate",
+        r#"{"draft": {"key": "lead_assigned", "locale": "zh-CN"}, "message": "<message>"}"#,
+        MISSING,
+    ),
     ("platform.v1.DeadLetterService/ListDeadLetters", "{}", Nothing),
     (
         "platform.v1.DeadLetterService/GetDeadLetter",

@@ -2,8 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reflex_proto::notifications::v1 as proto;
+use reflex_templates::{Format, Problem};
 
 use crate::{
+    app::{preview_template::Preview, put_template},
     domain::{
         channel::Kind,
         message::{Class, State},
@@ -105,7 +107,52 @@ pub fn template(template: OwnTemplate) -> proto::Template {
         locale: template.locale.as_str().to_owned(),
         title: template.title,
         body: template.body,
+        publish_time: (template.version > 0).then(|| timestamp(template.publish_time)),
         version: template.version,
+        publisher: template.publisher,
+    }
+}
+
+/// Shows how a template would read.
+#[must_use]
+pub fn preview(preview: Preview) -> proto::PreviewTemplateResponse {
+    let renderings = preview.renderings().into_iter();
+    proto::PreviewTemplateResponse {
+        renderings: renderings
+            .map(|(of, words)| proto::preview_template_response::Rendering {
+                format: format(of).into(),
+                title: words.title,
+                text: words.body,
+            })
+            .collect(),
+        problems: preview
+            .words
+            .err()
+            .into_iter()
+            .flatten()
+            .map(template_problem)
+            .collect(),
+        template: preview.template,
+    }
+}
+
+fn template_problem(problem: Problem) -> proto::TemplateProblem {
+    proto::TemplateProblem {
+        field: put_template::field(problem.part).to_owned(),
+        code: problem.code.as_str().to_owned(),
+        message_zh: problem.zh,
+        message_en: problem.en,
+    }
+}
+
+fn format(of: Format) -> proto::preview_template_response::Format {
+    use proto::preview_template_response::Format as Shown;
+    match of {
+        Format::Markdown => Shown::Markdown,
+        Format::WecomMarkdown => Shown::WecomMarkdown,
+        Format::FeishuMarkdown => Shown::FeishuMarkdown,
+        Format::Html => Shown::Html,
+        Format::Plain => Shown::Plain,
     }
 }
 

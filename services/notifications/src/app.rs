@@ -4,6 +4,7 @@ pub mod forget;
 pub mod inbox;
 pub mod messages;
 pub mod notify;
+pub mod preview_template;
 pub mod put_channel;
 pub mod put_template;
 pub mod send;

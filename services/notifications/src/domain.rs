@@ -1,6 +1,8 @@
-//! Rules of telling people things: which words ([`template`], [`text`]), how much a channel may take ([`budget`]), what is
+//! Rules of telling people things: how much a channel may take ([`budget`]), what is
 //! merged ([`merge`]), when a failed message is tried again ([`retry`]), what a channel must look like ([`channel`]), where it
 //! may lead ([`address`]).
+//!
+//! Words are in `reflex-templates`.
 //!
 //! Pure: no transport, no store, no clock.
 
@@ -10,8 +12,6 @@ pub mod channel;
 pub mod merge;
 pub mod message;
 pub mod retry;
-pub mod template;
-pub mod text;
 
 /// What is wrong with a field of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use prost::Message;
 use reflex_events::{Envelope, Handler, HandlerError, NewEvent};
 use reflex_proto::{leads::v1 as leads, notifications::v1 as notifications};
+use reflex_templates::Key;
 use reflex_tenancy::TenantId;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -15,10 +16,7 @@ use crate::{
         notify::{Facts, Notifier},
         watch_inbox::{NewItem, Watchers},
     },
-    domain::{
-        message::{Class, DINGTALK, Notice, Value},
-        template::Key,
-    },
+    domain::message::{Class, DINGTALK, Notice, Value},
     store::{attempts::Told, recipients::Change},
     wake::Wake,
 };

@@ -216,3 +216,64 @@ fn what_is_missing_or_wrong_is_named() {
         assert!(said.contains(telling), "{arguments:?}: {said}");
     }
 }
+
+/// Previews with these facts and, if there is one, this template.
+fn preview(template: Option<&str>, facts: &Value, arguments: &[&str]) -> Output {
+    let folder = TempDir::new().unwrap();
+    let (facts_file, template_file) = (folder.path().join("facts.json"), folder.path().join("template.md"));
+    std::fs::write(&facts_file, facts.to_string()).unwrap();
+    let mut all = vec![
+        "template",
+        "preview",
+        "--key",
+        "lead_assigned",
+        "--facts",
+        facts_file.to_str().unwrap(),
+    ];
+    if let Some(template) = template {
+        std::fs::write(&template_file, template).unwrap();
+        all.extend(["--template", template_file.to_str().unwrap()]);
+    }
+    all.extend(arguments);
+    run(&all)
+}
+
+#[test]
+fn a_template_is_previewed_for_a_channel_without_a_server() {
+    let facts = json!({"number": "L000123", "company": "<b>华东</b> 机床", "contact_name": "王芳 13912345678"});
+    let template = "# 来单 {{number}}\n\n### {{company}}\n- 联系人：**{{contact_name}}**\n- 来源：{{source}}\n";
+    let shown = answer(&preview(Some(template), &facts, &["--channel", "email"]));
+    assert_eq!(
+        shown["renderings"],
+        json!([{"format": "html", "title": "来单 L000123",
+            "text": "<h3>＜b＞华东＜/b＞ 机床</h3>\n<ul>\n<li>联系人：<strong>王芳 139•••</strong></li>\n<li>来源：—</li>\n</ul>\n"}])
+    );
+    let all = answer(&preview(Some(template), &facts, &[]));
+    let formats: Vec<_> = all["renderings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|shown| shown["format"].clone())
+        .collect();
+    assert_eq!(
+        formats,
+        ["markdown", "wecom_markdown", "feishu_markdown", "html", "plain"]
+    );
+    let shipped = answer(&preview(None, &facts, &["--locale", "en", "--channel", "sms"]));
+    assert_eq!(shipped["renderings"][0]["title"], "New lead L000123: <b>华东</b> 机床");
+}
+
+#[test]
+fn what_keeps_a_template_from_being_published_is_told_in_the_language_asked_for() {
+    let facts = json!({"number": "L000123"});
+    let output = preview(Some("# 新线索\n{{number}}"), &facts, &[]);
+    assert!(refused(&output).contains("这类消息必须写明客户，请在标题或正文中加入 {{company}}"));
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["problems"][0]["code"], "missing_variable");
+    assert_eq!(said["renderings"], json!([]));
+    let output = preview(Some("# 新线索\n{{number}}"), &facts, &["--lang", "en"]);
+    assert!(refused(&output).contains("these messages must say the customer"));
+    assert!(refused(&preview(Some("新线索"), &facts, &[])).contains("the first line has to be the title"));
+    assert!(refused(&preview(None, &json!({"phone": "1"}), &[])).contains("lead_assigned has no \"phone\""));
+    assert!(refused(&preview(None, &json!({"number": [1]}), &[])).contains("\"number\" is no text"));
+}

@@ -9,7 +9,9 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use reflex_pg::DbError;
 use reflex_runtime::{clock::SharedClock, ids::SharedIds};
+use reflex_templates::{Locale, template::Facts as Texts, text};
 use reflex_tenancy::TenantId;
+use serde_json::Value as Json;
 use sqlx::PgConnection;
 
 use super::{
@@ -17,11 +19,7 @@ use super::{
     watch_inbox::NewItem,
 };
 use crate::{
-    domain::{
-        message::{Class, INBOX, Notice, State, Value},
-        template::{Locale, Words},
-        text,
-    },
+    domain::message::{Class, INBOX, Notice, State, Value},
     store::{
         erasing,
         messages::{self, NewMessage},
@@ -137,7 +135,9 @@ impl Notifier {
             inbox_sequence,
         } = *told;
         let worded = settings.words(notice.template, Locale::of_person(&recipient.locale));
-        let words = self.words(notice, worded, people);
+        let texts = self.texts(notice, people);
+        let words = worded.template.fill(notice.template, &texts);
+        let mut facts = Some(Json::from_iter(texts));
         let chats = settings
             .ways
             .iter()
@@ -162,22 +162,19 @@ impl Notifier {
                 reason: if is_stopped { stops::REASON } else { "" },
                 traceparent: notice.traceparent.clone(),
                 inbox_sequence,
+                // The inbox goes first.
+                facts: facts.take(),
             });
         }
     }
 
-    fn words(&self, notice: &Notice, worded: &super::settings::Worded, people: &HashMap<Person, Recipient>) -> Words {
-        let texts: HashMap<&str, String> = notice
+    /// Says what the variables stand for.
+    fn texts(&self, notice: &Notice, people: &HashMap<Person, Recipient>) -> Texts {
+        let texts = notice
             .values
             .iter()
-            .map(|(name, value)| (*name, self.text(&notice.tenant, value, people)))
-            .collect();
-        let titles: HashMap<&str, String> = texts.iter().map(|(name, text)| (*name, title_value(text))).collect();
-        let bodies: HashMap<&str, String> = texts.iter().map(|(name, text)| (*name, text::harmless(text))).collect();
-        worded.template.render(
-            |name| titles.get(name).map_or(text::NOTHING, String::as_str),
-            |name| bodies.get(name).map_or(text::NOTHING, String::as_str),
-        )
+            .map(|(name, value)| ((*name).to_owned(), self.text(&notice.tenant, value, people)));
+        texts.filter(|(_, text)| !text.is_empty()).collect()
     }
 
     fn text(&self, tenant: &TenantId, value: &Value, people: &HashMap<Person, Recipient>) -> String {
@@ -208,15 +205,6 @@ struct Told<'a> {
 
 fn recipient_of(notice: &Notice) -> Person {
     (notice.tenant.clone(), notice.recipient.clone())
-}
-
-fn title_value(text: &str) -> String {
-    let line = text::one_line(text);
-    if line.is_empty() {
-        text::NOTHING.to_owned()
-    } else {
-        line
-    }
 }
 
 /// Gathers everybody the batch has to do with: whose data changes, who gets how many items, who is only named.

@@ -8,16 +8,14 @@ use std::{
 
 use parking_lot::Mutex;
 use reflex_pg::DbError;
+use reflex_templates::{Key, Locale, Template, built_in};
 use reflex_tenancy::TenantId;
 use sqlx::PgConnection;
 use tracing::warn;
 
-use crate::{
-    domain::template::{Key, Locale, Template, built_in},
-    store::{
-        channels::{self, Way},
-        templates,
-    },
+use crate::store::{
+    channels::{self, Way},
+    templates,
 };
 
 /// How long another replica's change may go unnoticed. This replica's own changes are noticed at once.

@@ -8,6 +8,7 @@ use ::http::HeaderMap;
 use futures_util::future::BoxFuture;
 use reflex_runtime::clock::SharedClock;
 use reflex_signatures::feishu;
+use reflex_templates::Format as TextFormat;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -80,7 +81,7 @@ pub fn body(message: &Rendered, signed: Option<(i64, &str)>) -> Vec<u8> {
     } else {
         &message.text
     };
-    let words = harmless(words);
+    let words = TextFormat::FeishuMarkdown.body(words);
     let call = if message.mentions.everyone {
         "\n<at id=all></at>"
     } else {
@@ -112,12 +113,6 @@ fn serialize(title: &str, text: &str, signed: Option<(i64, &str)>) -> Vec<u8> {
         fields.insert("sign".into(), feishu::sign(second, secret).into());
     }
     body.to_string().into_bytes()
-}
-
-/// Takes the call out of `<at id=…>`, the one sign of this dialect that does something to people: they are called by
-/// `Mentions` alone.
-fn harmless(markdown: &str) -> String {
-    markdown.replace("<at", "＜at")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use ::http::HeaderMap;
 use futures_util::future::BoxFuture;
+use reflex_templates::Format as TextFormat;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
@@ -74,36 +75,17 @@ pub fn body(message: &Rendered) -> Vec<u8> {
     let body = if mentions.mobiles.is_empty() && !mentions.everyone {
         json!({
             "msgtype": "markdown",
-            "markdown": { "content": cut(&harmless(words), MAX_MARKDOWN_BYTES) },
+            "markdown": { "content": cut(&TextFormat::WecomMarkdown.body(words), MAX_MARKDOWN_BYTES) },
         })
     } else {
         let everyone = mentions.everyone.then_some("@all");
         let called: Vec<_> = mentions.mobiles.iter().map(String::as_str).chain(everyone).collect();
         json!({
             "msgtype": "text",
-            "text": { "content": cut(&plain(words), MAX_TEXT_BYTES), "mentioned_mobile_list": called },
+            "text": { "content": cut(&TextFormat::Plain.body(words), MAX_TEXT_BYTES), "mentioned_mobile_list": called },
         })
     };
     body.to_string().into_bytes()
-}
-
-/// Takes the call out of `<@userid>`, the one sign of this dialect that does something to people: they are called by
-/// `Mentions` alone.
-fn harmless(markdown: &str) -> String {
-    markdown.replace("<@", "＜@")
-}
-
-/// Takes the marks out of Markdown that a reader of plain text would stumble over.
-fn plain(markdown: &str) -> String {
-    let lines = markdown.lines().map(|line| {
-        let heading = line.trim_start_matches('#');
-        let line = match heading.strip_prefix(' ') {
-            Some(heading) if heading.len() + 1 < line.len() => heading,
-            _ => line.strip_prefix("> ").unwrap_or(line),
-        };
-        line.replace("**", "").replace('`', "")
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Cuts a text between two characters, and says so.
@@ -121,7 +103,6 @@ mod tests {
 
     use super::*;
     use crate::channels::Mentions;
-    use crate::domain::text;
 
     fn of(text: &str, mobiles: &[&str], everyone: bool) -> Value {
         let message = Rendered {
@@ -174,7 +155,11 @@ mod tests {
             ("[点我](https://evil.example)", "［点我］(https：//evil.example)"),
             ("**a** `b` > c", "＊＊a＊＊ ｀b｀ ＞ c"),
         ] {
-            let content = of(&format!("- 客户：{}", text::harmless(value)), &[], false);
+            let content = of(
+                &format!("- 客户：{}", reflex_templates::text::harmless(value)),
+                &[],
+                false,
+            );
             assert_eq!(content["markdown"]["content"], format!("- 客户：{expected}"));
         }
         assert_eq!(of("<@all> 请看", &[], false)["markdown"]["content"], "＜@all> 请看");

@@ -1,7 +1,9 @@
 //! What a channel sends next. When more waits than may be sent, the last token goes to a digest of all that is left, so
 //! everybody is told before the provider's limit instead of after it. Where programs read, messages wait instead.
 
-use super::{budget::Tokens, message::Class, text};
+use reflex_templates::text;
+
+use super::{budget::Tokens, message::Class};
 
 /// Lines a digest shows; the rest is counted.
 pub const MAX_LINES: usize = 20;

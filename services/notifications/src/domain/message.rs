@@ -1,10 +1,9 @@
 //! What a message is: its class, where it stands, and the notice it is made from.
 
 use jiff::Timestamp;
+use reflex_templates::Key;
 use reflex_tenancy::TenantId;
 use uuid::Uuid;
-
-use super::template::Key;
 
 /// The way every message goes: the in-app inbox.
 pub const INBOX: &str = "inbox";

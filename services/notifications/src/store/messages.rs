@@ -5,11 +5,13 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
 use reflex_pg::DbError;
+use reflex_templates::template::Facts;
 use reflex_tenancy::TenantId;
-use sqlx::{FromRow, PgConnection};
+use serde_json::Value;
+use sqlx::{FromRow, PgConnection, types::Json};
 use uuid::Uuid;
 
-use crate::domain::message::{Class, State};
+use crate::domain::message::{Class, INBOX, State};
 
 /// A message to be written.
 #[derive(Debug, Clone)]
@@ -42,6 +44,8 @@ pub struct NewMessage {
     pub traceparent: Option<String>,
     /// Number of its inbox item, for a message to the inbox.
     pub inbox_sequence: Option<i64>,
+    /// What its variables stand for, for a message to the inbox.
+    pub facts: Option<Value>,
 }
 
 /// Writes messages and the inbox items of those to the inbox, in one statement, and returns the ids of the items. A
@@ -57,14 +61,16 @@ pub async fn insert(tx: &mut PgConnection, messages: &[NewMessage], now: Timesta
     let made: Vec<Uuid> = sqlx::query_scalar(
         "with given as materialized (
              select * from unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
-                 $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[])
+                 $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[],
+                 $16::jsonb[])
                  as given (tenant_id, message, cause_event, recipient, channel, class, subject, template, title, body,
-                     state, reason, traceparent, inbox_sequence)
+                     state, reason, traceparent, inbox_sequence, facts)
          ), made as (
              insert into messages (tenant_id, message, cause_event, recipient, channel, class, subject, template, title,
-                 body, state, reason, traceparent, next_attempt_time, create_time, deliver_time)
+                 body, state, reason, traceparent, next_attempt_time, create_time, deliver_time,
+                 facts)
              select tenant_id, message, cause_event, recipient, channel, class, subject, template, title, body, state,
-                 reason, traceparent, $15, $15, case when state = 'delivered' then $15 end
+                 reason, traceparent, $15, $15, case when state = 'delivered' then $15 end, facts
              from given
              on conflict (tenant_id, cause_event, recipient, channel) do nothing
              returning message
@@ -99,6 +105,12 @@ pub async fn insert(tx: &mut PgConnection, messages: &[NewMessage], now: Timesta
             .collect::<Vec<_>>(),
     )
     .bind(now.to_sqlx())
+    .bind(
+        messages
+            .iter()
+            .map(|message| message.facts.as_ref())
+            .collect::<Vec<_>>(),
+    )
     .fetch_all(tx)
     .await?;
     Ok(made.into_iter().collect())
@@ -229,4 +241,22 @@ pub async fn find(tx: &mut PgConnection, tenant: &TenantId, id: Uuid) -> Result<
     .fetch_optional(tx)
     .await?;
     Ok(row.map(Message::from))
+}
+
+/// Returns what the variables of a message stood for; none for a message that is not there or whose facts are not kept.
+///
+/// # Errors
+/// When the database fails.
+pub async fn facts(tx: &mut PgConnection, tenant: &TenantId, id: Uuid) -> Result<Option<Facts>, DbError> {
+    let facts: Option<Json<Facts>> = sqlx::query_scalar(
+        "select kept.facts from messages asked join messages kept
+             using (tenant_id, cause_event, recipient)
+         where asked.tenant_id = $1 and asked.message = $2 and kept.channel = $3 and kept.facts is not null",
+    )
+    .bind(tenant.as_str())
+    .bind(id)
+    .bind(INBOX)
+    .fetch_optional(tx)
+    .await?;
+    Ok(facts.map(|Json(facts)| facts))
 }

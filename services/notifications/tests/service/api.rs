@@ -34,7 +34,7 @@ fn put(channel: Channel) -> PutChannelRequest {
     }
 }
 
-fn fields(status: &Status) -> Vec<String> {
+pub(crate) fn fields(status: &Status) -> Vec<String> {
     assert_eq!(status.code(), Code::InvalidArgument, "{status}");
     let details = status.get_details_bad_request().unwrap();
     details
@@ -44,7 +44,7 @@ fn fields(status: &Status) -> Vec<String> {
         .collect()
 }
 
-async fn list(served: &Served, request: ListMessagesRequest) -> Result<(Vec<Message>, String), Status> {
+pub(crate) async fn list(served: &Served, request: ListMessagesRequest) -> Result<(Vec<Message>, String), Status> {
     let response = served.messages().list_messages(request).await?.into_inner();
     Ok((response.messages, response.next_page_token))
 }
@@ -242,7 +242,7 @@ async fn templates_are_checked_versioned_and_used() {
             locale: "zh-CN".to_owned(),
             title: title.to_owned(),
             body: body.to_owned(),
-            version: 0,
+            ..Template::default()
         }),
         request_id: String::new(),
     };

@@ -5,6 +5,7 @@ use reflex_notifications::{
     store::inbox::Page,
 };
 use reflex_proto::leads::v1 as leads;
+use reflex_tenancy::TenantSet;
 
 use crate::{
     facts::assignment,
@@ -36,6 +37,17 @@ async fn every_message_about_an_erased_lead_is_blank_and_none_is_sent() {
     let erased = scene.facts.event("SubjectErased", &told[1].subject, &erased);
     scene.apply(&[late, erased.clone()]).await.unwrap();
     scene.apply(&[erased]).await.unwrap();
+    let mut tx = scene.database.begin("test", &TenantSet::one(&tenant())).await.unwrap();
+    let about: Vec<bool> = sqlx::query_scalar("select facts is null from messages where subject = $1")
+        .bind(&told[1].subject)
+        .fetch_all(&mut *tx)
+        .await
+        .unwrap();
+    assert!(
+        !about.is_empty() && about.iter().all(|is_null| *is_null),
+        "no fact is left"
+    );
+    drop(tx);
     let messages = scene.messages().await;
     let about: Vec<_> = messages
         .iter()

@@ -12,3 +12,4 @@ mod scene;
 mod sending;
 mod served;
 mod telling;
+mod templates;

@@ -336,7 +336,7 @@ const FACTS: [Facts; 22] = [
         service: "reflex.notifications.v1.TemplateService",
         put: "PutTemplate",
         read: Some("ListTemplates"),
-        output_only: &["version"],
+        output_only: &["version", "publish_time", "publisher"],
         ..PLAIN
     },
 ];

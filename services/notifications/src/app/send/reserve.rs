@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use opentelemetry::KeyValue;
 use reflex_pg::{DbError, Transaction};
 use reflex_sealing::{Place, SealError};
+use reflex_templates::{Key, Locale};
 use reflex_tenancy::{TenantId, TenantSet};
 use tracing::info;
 use uuid::Uuid;
@@ -18,7 +19,6 @@ use crate::{
         merge::{self, Send, next_send},
         message::Class,
         retry,
-        template::{Key, Locale},
     },
     store::{
         channels,

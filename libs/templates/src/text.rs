@@ -1,5 +1,7 @@
 //! Texts of others inside our messages: no markup, no mentions, no links, no phone numbers.
 
+use super::key::Kind;
+
 /// Stands for a value that is empty.
 pub const NOTHING: &str = "—";
 /// Longest value kept, in characters.
@@ -24,6 +26,31 @@ pub fn harmless(value: &str) -> String {
     };
     // Chats make links of whatever looks like an address.
     value.chars().map(twin).collect::<String>().replace("://", "：//")
+}
+
+/// Writes a fact into a title, which is plain text.
+pub(crate) fn in_title(kind: Kind, fact: &str) -> String {
+    let line = match kind {
+        Kind::Ours => one_line(fact),
+        Kind::Typed => one_line(&without_phones(fact)),
+        Kind::Lines => return String::new(),
+    };
+    if line.is_empty() { NOTHING.to_owned() } else { line }
+}
+
+/// Writes a fact into a body, which is Markdown.
+pub(crate) fn in_body(kind: Kind, fact: &str) -> String {
+    match kind {
+        Kind::Ours => harmless(fact),
+        Kind::Typed => harmless(&without_phones(fact)),
+        Kind::Lines => {
+            let lines = fact.lines().map(|line| line.trim_start_matches("- "));
+            let shown = lines
+                .filter(|line| !line.trim().is_empty())
+                .map(|line| format!("- {}", harmless(line)));
+            shown.collect::<Vec<_>>().join("\n")
+        }
+    }
 }
 
 /// Joins the lines of a text, drops control characters, and cuts what is too long.
