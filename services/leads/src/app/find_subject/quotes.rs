@@ -2,7 +2,7 @@
 
 use prost::Message;
 use reflex_proto::leads::v1::{
-    ClaimExpired, ClaimLeadResponse, CloseLeadResponse, DecideDisputeResponse, Dispute, Lead, LeadAssigned,
+    ClaimExpired, ClaimLeadResponse, CloseLeadResponse, CorrectValidityResponse, DecideDisputeResponse, Dispute, Lead, LeadAssigned,
     LeadEscalated, LeadNurtured, Merge, MergeLeadsResponse, OpenDisputeResponse, RecordFollowUpResponse,
     ReleaseLeadResponse, UnmergeLeadsResponse,
 };
@@ -53,6 +53,12 @@ pub(super) fn blank_answer(method: &str, data: &[u8], erased: &dyn Fn(&str) -> S
         "DecideDispute" => edit(data, |it: &mut DecideDisputeResponse| {
             lead(&mut it.lead);
             blank_dispute(&mut it.dispute);
+        }),
+        "correct_validity" => edit(data, |it: &mut CorrectValidityResponse| {
+            lead(&mut it.lead);
+            if let Some(correction) = &mut it.correction {
+                correction.note.clear();
+            }
         }),
         "RecordFollowUp" => edit(data, |it: &mut RecordFollowUpResponse| {
             if let Some(follow_up) = &mut it.follow_up {

@@ -290,8 +290,11 @@ impl<'a> Replay<'a> {
                 fate.assign_time = now;
                 ChosenBy::Picked.as_str()
             }
-            None if decision.reason == QueueReason::Nurture.as_str() => QueueReason::Nurture.as_str(),
-            None => QueueReason::Pooled.as_str(),
+            None => {
+                let mut kept = [QueueReason::Nurture, QueueReason::SetAside].into_iter();
+                let reason = kept.find(|reason| decision.reason == reason.as_str());
+                reason.unwrap_or(QueueReason::Pooled).as_str()
+            }
         };
         self.displaced.remove(&lead);
     }
