@@ -24,6 +24,11 @@ const WORKER_READS: &[(&str, &[&str])] = &[
         &["domain", "next_attempt_time", "shard", "tenant_id"],
     ),
     ("duplicate_requests", &["*"]),
+    (
+        "lead_fingerprints",
+        "insert into lead_fingerprints (tenant_id, fingerprint, lead_id, person, capture_time)
+         select tenant_id, 1, lead_id, 1, now() from leads where tenant_id = 'huadong' limit 1",
+    ),
     ("duplicate_sweeps", &["*"]),
     ("field_recomputes", &["*"]),
     ("inbox", &["create_time"]),

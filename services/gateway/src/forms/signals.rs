@@ -82,7 +82,11 @@ mod tests {
     fn a_post_says_how_it_came() {
         for (fields, agent, expected) in [
             (&[][..], "", &[][..]),
-            (&[("elapsed_ms", "1234")], "Firefox", &[("elapsed_seconds", "1.234"), ("user_agent", "Firefox")]),
+            (
+                &[("elapsed_ms", "1234")],
+                "Firefox",
+                &[("elapsed_seconds", "1.234"), ("user_agent", "Firefox")],
+            ),
             (&[("elapsed_ms", "7")], " ", &[("elapsed_seconds", "0.007")]),
             (&[("elapsed_ms", "-1")], "", &[]),
             (&[("elapsed_ms", "99999999999999999999")], "", &[]),
@@ -128,6 +132,10 @@ mod tests {
         full.push(("elapsed_ms", "9"));
         assert_eq!(completed(&full, "Firefox").len(), 50, "one had room");
         full.push(("f99", "x"));
-        assert!(completed(&full, "Firefox").iter().all(|(name, _)| name.starts_with('f')));
+        assert!(
+            completed(&full, "Firefox")
+                .iter()
+                .all(|(name, _)| name.starts_with('f'))
+        );
     }
 }

@@ -111,7 +111,10 @@ impl App {
 /// Checks why somebody does something with a lead.
 pub(crate) fn check_reason(field: &str, reason: &str) -> Result<(), Error> {
     if reason.chars().count() > MAX_REASON {
-        return Err(Error::invalid(field, format!("must be at most {MAX_REASON} characters")));
+        return Err(Error::invalid(
+            field,
+            format!("must be at most {MAX_REASON} characters"),
+        ));
     }
     if reason.chars().any(char::is_control) {
         return Err(Error::invalid(field, "must not contain control characters"));

@@ -1,6 +1,8 @@
 //! What leads look like, and what people say of that.
 
-use reflex_proto::leads::v1::{LearnedWeight, Validity as Message, ValidityCorrection, validity::Label, validity::Reason};
+use reflex_proto::leads::v1::{
+    LearnedWeight, Validity as Message, ValidityCorrection, validity::Label, validity::Reason,
+};
 use reflex_validity::Learned;
 
 use crate::{

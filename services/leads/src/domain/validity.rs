@@ -222,7 +222,7 @@ impl From<&Judgement> for Validity {
 mod tests {
     use super::*;
 
-    fn said<'a>(attributes: &'a HashMap<String, String>, people_alike: u32) -> Said<'a> {
+    fn said(attributes: &HashMap<String, String>, people_alike: u32) -> Said<'_> {
         Said {
             company: "苏州锻压机床有限公司",
             contact: "王磊",
@@ -297,8 +297,8 @@ mod tests {
             let attributes = attributes(&[(FINGERPRINT, fingerprint)]);
             let said = Said {
                 contact,
-                email,
                 phone,
+                email,
                 ..said(&attributes, 1)
             };
             said.device()

@@ -47,7 +47,13 @@ pub(crate) async fn put(
     .bind(tenant.as_str())
     .bind(correction.lead.0)
     .bind(correction.label())
-    .bind(correction.reasons.iter().map(|reason| reason.code()).collect::<Vec<_>>())
+    .bind(
+        correction
+            .reasons
+            .iter()
+            .map(|reason| reason.code())
+            .collect::<Vec<_>>(),
+    )
     .bind(correction.note)
     .bind(member.map(MemberId::id))
     .bind(now.to_sqlx())

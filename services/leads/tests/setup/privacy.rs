@@ -5,8 +5,7 @@ use reflex_proto::leads::v1::{
     DataSubject, EraseSubjectRequest, ErasureCertificate, ExportSubjectRequest, FindSubjectRequest,
     FindSubjectResponse, FollowUp, GetErasureRequest, LeadFact, Member, MergeLeadsRequest, NewLead, OpenDisputeRequest,
     PutAccountRequest, PutRoutingPolicyRequest, RecordFollowUpRequest, RecordLeadFactsRequest, RoutingPolicy,
-    UnmergeLeadsRequest, follow_up, lead, lead_file_settings, routing_policy,
-    validity::Label,
+    UnmergeLeadsRequest, follow_up, lead, lead_file_settings, routing_policy, validity::Label,
 };
 use reflex_rpc::identity::Role;
 use sqlx::AssertSqlSafe;

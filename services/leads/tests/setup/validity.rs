@@ -57,12 +57,13 @@ impl Caller {
         Ok(self.validity.list_validity_corrections(request).await?.into_inner())
     }
 
-    /// Captures a lead of a person who used a device.
-    async fn capture_on(&mut self, device: &str, person: &str) -> String {
+    /// Captures a lead of a person who used a device; a further one each time.
+    async fn capture_on(&mut self, device: &str, person: &str, time: u32) -> String {
         let lead = NewLead {
             source: "website".into(),
+            external_id: format!("{device} {person} {time}"),
             contact_name: person.into(),
-            email: format!("{person}@duanya.cn"),
+            phone: format!("1390217{:04}", 1_000 + time),
             attributes: HashMap::from([("fingerprint".to_owned(), device.to_owned())]),
             ..NewLead::default()
         };
@@ -96,12 +97,18 @@ async fn what_people_say_of_leads_is_used_for_later_ones() {
     }
     let explained = admin.explain(&corrected[0]).await.unwrap();
     let shipped = explained.validity.unwrap();
-    assert_eq!((shipped.correction_count, shipped.shipped_label()), (0, Label::Unspecified));
+    assert_eq!(
+        (shipped.correction_count, shipped.shipped_label()),
+        (0, Label::Unspecified)
+    );
     assert!(explained.correction.is_none());
 
     for (name, request) in corrected.iter().zip([REQUEST, "", ""]) {
         for _ in 0..(if request.is_empty() { 1 } else { 2 }) {
-            let answer = admin.correct(name, Label::Valid, "客户自己的域名", request).await.unwrap();
+            let answer = admin
+                .correct(name, Label::Valid, "客户自己的域名", request)
+                .await
+                .unwrap();
             let said = answer.correction.unwrap();
             assert_eq!(answer.lead.unwrap().state(), lead::State::Queued, "also a retry");
             assert_eq!((said.lead.as_str(), said.verdict()), (name.as_str(), Label::Valid));
@@ -146,8 +153,16 @@ async fn a_lead_that_is_none_is_taken_from_its_owner_and_given_back() {
         assert_eq!(now.state(), lead::State::SetAside);
         assert!(now.owner.is_empty() && now.claim_due_time.is_none() && now.contact_due_time.is_none());
     }
-    assert_eq!(leads.told("reflex.leads.v1.LeadSetAside", &name).await, 1, "it moved once");
-    assert_eq!(leads.version(HUADONG).await, version, "nobody screens, so nothing is to be learned");
+    assert_eq!(
+        leads.told("reflex.leads.v1.LeadSetAside", &name).await,
+        1,
+        "it moved once"
+    );
+    assert_eq!(
+        leads.version(HUADONG).await,
+        version,
+        "nobody screens, so nothing is to be learned"
+    );
     let open: i32 = sqlx::query_scalar("select open_leads from members where tenant_id = $1 and member_id = 'li'")
         .bind(HUADONG)
         .fetch_one(&leads.owner)
@@ -171,11 +186,20 @@ async fn a_lead_that_is_none_is_taken_from_its_owner_and_given_back() {
     let other = admin.capture_mail("wang@duanya.cn").await;
     admin.wait_for_owner(&other, "members/li").await;
     merge(&mut admin, &name, &other).await.unwrap();
-    assert_refused(admin.correct(&other, Label::Invalid, "", "").await, WRONG_STATE, "merged");
+    assert_refused(
+        admin.correct(&other, Label::Invalid, "", "").await,
+        WRONG_STATE,
+        "merged",
+    );
     let listed = admin.corrections(0, "").await.unwrap();
     assert_eq!(listed.corrections.len(), 1, "the last word counts");
     assert_eq!(listed.corrections[0].verdict(), Label::Valid);
-    assert!(listed.weights.iter().all(|it| it.valid_count == 1 && it.invalid_count == 0));
+    assert!(
+        listed
+            .weights
+            .iter()
+            .all(|it| it.valid_count == 1 && it.invalid_count == 0)
+    );
 }
 
 #[tokio::test]
@@ -191,11 +215,20 @@ async fn corrections_are_the_tenants_own_and_have_pages() {
     }
     let page = admin.corrections(2, "").await.unwrap();
     let rest = admin.corrections(2, &page.next_page_token).await.unwrap();
-    let listed: Vec<_> = page.corrections.iter().chain(&rest.corrections).map(|it| it.lead.clone()).collect();
+    let listed: Vec<_> = page
+        .corrections
+        .iter()
+        .chain(&rest.corrections)
+        .map(|it| it.lead.clone())
+        .collect();
     names.reverse();
     assert_eq!((listed, rest.next_page_token.as_str()), (names.clone(), ""));
     assert_refused(other.corrections(2, &page.next_page_token).await, OTHER_PAGE, "");
-    assert_refused(other.correct(&names[0], Label::Invalid, "", "").await, NOT_FOUND, "leads/");
+    assert_refused(
+        other.correct(&names[0], Label::Invalid, "", "").await,
+        NOT_FOUND,
+        "leads/",
+    );
     for verdict in [Label::Unspecified, Label::Suspect] {
         assert_refused(admin.correct(&names[0], verdict, "", "").await, INVALID, "verdict");
     }
@@ -211,27 +244,40 @@ async fn many_people_from_one_device_are_suspicious_for_a_day() {
     let mut admin = staffed(&leads, HUADONG).await;
     admin.screen(gate_policy::Screening::SetAside).await;
     let mut labels = Vec::new();
-    for person in ["赵一", "钱二", "孙三", "周四", "赵一", "吴五"] {
-        let name = admin.capture_on("f-1", person).await;
-        let state = if person == "吴五" { lead::State::SetAside } else { lead::State::Assigned };
+    for (person, time) in ["赵一", "钱二", "孙三", "周四", "赵一", "吴五"].into_iter().zip(1..) {
+        let name = admin.capture_on("f-1", person, time).await;
+        let state = if person == "吴五" {
+            lead::State::SetAside
+        } else {
+            lead::State::Assigned
+        };
         admin.wait_for_state(&name, state).await;
         let validity = admin.explain(&name).await.unwrap().validity.unwrap_or_default();
-        labels.push(validity.reasons.first().map(|reason| reason.code.clone()).unwrap_or_default());
+        labels.push(
+            validity
+                .reasons
+                .first()
+                .map(|reason| reason.code.clone())
+                .unwrap_or_default(),
+        );
     }
-    // Whoever comes again is nobody new, and finds the others there.
-    assert_eq!(labels, ["", "", "repeated", "repeated", "repeated", "repeated_often"]);
-    let elsewhere = admin.capture_on("f-2", "郑六").await;
+    // Whoever comes again is nobody new; a few people alone are not enough.
+    assert_eq!(labels, ["", "", "", "", "", "repeated_often"]);
+    let elsewhere = admin.capture_on("f-2", "郑六", 1).await;
     admin.wait_for_owner(&elsewhere, "members/li").await;
     assert_eq!(devices(&leads).await, 7);
 
     leads.advance(SignedDuration::from_hours(25));
-    reflex_testing::eventually("what is old was dropped", async || (devices(&leads).await == 0).then_some(())).await;
-    let name = admin.capture_on("f-1", "王七").await;
+    reflex_testing::eventually("what is old was dropped", async || {
+        (devices(&leads).await == 0).then_some(())
+    })
+    .await;
+    let name = admin.capture_on("f-1", "王七", 1).await;
     admin.wait_for_owner(&name, "members/li").await;
     assert!(admin.explain(&name).await.unwrap().validity.is_none());
     // Nothing is kept where nobody screens.
     admin.screen(gate_policy::Screening::Off).await;
-    let name = admin.capture_on("f-1", "冯八").await;
+    let name = admin.capture_on("f-1", "冯八", 1).await;
     admin.wait_for_owner(&name, "members/li").await;
     assert_eq!(devices(&leads).await, 1);
 }

@@ -201,7 +201,11 @@ async fn an_overdue_map_is_told_to_the_owner_and_their_supervisor_after_the_firs
     );
     assert_eq!(messages.len(), 2 * inboxes.len(), "each in the chat, too");
     let first = inboxes[0];
-    assert!(first.title.contains("L-1") && first.body.contains("采购经理、老板"), "{}", first.body);
+    assert!(
+        first.title.contains("L-1") && first.body.contains("采购经理、老板"),
+        "{}",
+        first.body
+    );
     assert!(!first.body.contains("13800138000"), "{}", first.body);
 }
 

@@ -2,8 +2,8 @@
 
 use prost::Message;
 use reflex_proto::leads::v1::{
-    ClaimExpired, ClaimLeadResponse, CloseLeadResponse, CorrectValidityResponse, DecideDisputeResponse, Dispute, Lead, LeadAssigned,
-    LeadEscalated, LeadNurtured, Merge, MergeLeadsResponse, OpenDisputeResponse, RecordFollowUpResponse,
+    ClaimExpired, ClaimLeadResponse, CloseLeadResponse, CorrectValidityResponse, DecideDisputeResponse, Dispute, Lead,
+    LeadAssigned, LeadEscalated, LeadNurtured, Merge, MergeLeadsResponse, OpenDisputeResponse, RecordFollowUpResponse,
     ReleaseLeadResponse, UnmergeLeadsResponse,
 };
 
@@ -90,6 +90,7 @@ fn blank_lead(lead: &mut Lead, erased: &dyn Fn(&str) -> String) {
     }
     lead.attributes.clear();
     lead.calculated_values.clear();
+    lead.tags.clear();
 }
 
 fn blank_merge(merge: &mut Option<Merge>) {

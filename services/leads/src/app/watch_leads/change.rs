@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use prost::Message as _;
 use reflex_proto::leads::v1::{
     ClaimExpired, Lead, LeadAssigned, LeadChange, LeadClaimed, LeadClosed, LeadEscalated, LeadFirstContacted,
-    LeadGated, LeadNurtured, LeadQueued, LeadRecycled, LeadReturned, LeadSetAside,
-    LeadWithdrawn, lead, lead_change::Kind,
+    LeadGated, LeadNurtured, LeadQueued, LeadRecycled, LeadReturned, LeadSetAside, LeadWithdrawn, lead,
+    lead_change::Kind,
 };
 use reflex_rpc::identity::Caller;
 
