@@ -42,6 +42,7 @@ pub(crate) mod past_leads;
 pub(crate) mod policies;
 pub(crate) mod pools;
 pub(crate) mod privacy;
+pub(crate) mod quoting;
 pub(crate) mod relations;
 pub(crate) mod reroute;
 pub(crate) mod running_clocks;
