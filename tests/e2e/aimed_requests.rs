@@ -468,6 +468,17 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         MISSING,
     ),
     (
+        "leads.v1.ValidityService/CorrectValidity",
+        r#"{"name": "<kept_lead>", "verdict": "LABEL_VALID", "note": "x"}"#,
+        MISSING,
+    ),
+    ("leads.v1.ValidityService/ListValidityCorrections", "{}", Nothing),
+    (
+        "leads.v1.ValidityService/ListValidityCorrections",
+        r#"{"pageSize": 1, "pageToken": "<page_of_corrections>"}"#,
+        INVALID,
+    ),
+    (
         "leads.v1.MergeService/MergeLeads",
         r#"{"survivor": "<lead>", "loser": "<spare_lead>"}"#,
         MISSING,

@@ -499,6 +499,8 @@ impl Furnishing<'_> {
             let request = json!({"name": name, "reason": MARK});
             let answer = self.ask("leads.v1.NurtureService/NurtureLead", request).await;
             self.keep(&answer, &[("kept_lead", "/lead/name")]);
+            let request = json!({"name": name, "verdict": "LABEL_VALID", "note": MARK});
+            self.ask("leads.v1.ValidityService/CorrectValidity", request).await;
         }
     }
 
@@ -600,6 +602,11 @@ impl Furnishing<'_> {
             (
                 "page_of_nurture",
                 "leads.v1.NurtureService/ListNurture",
+                json!({"pageSize": 1}),
+            ),
+            (
+                "page_of_corrections",
+                "leads.v1.ValidityService/ListValidityCorrections",
                 json!({"pageSize": 1}),
             ),
             (

@@ -90,6 +90,11 @@ const FILLERS: &[(&str, &str)] = &[
         "duplicate_requests",
         "insert into duplicate_requests (tenant_id, lead_id, shard) values ('huadong', gen_random_uuid(), 0)",
     ),
+    (
+        "lead_fingerprints",
+        "insert into lead_fingerprints (tenant_id, fingerprint, lead_id, person, capture_time)
+         select tenant_id, 1, lead_id, 1, now() from leads where tenant_id = 'huadong' limit 1",
+    ),
     ("duplicate_sweeps", "insert into duplicate_sweeps (tenant_id, shard) values ('huadong', 0)"),
     ("reroute_requests", "insert into reroute_requests (tenant_id, shard, trigger) values ('huadong', 0, 'x')"),
     (

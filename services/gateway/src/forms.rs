@@ -48,6 +48,7 @@ mod cors;
 mod fields;
 mod language;
 mod page;
+mod signals;
 mod write_key;
 
 /// Route of all forms.
@@ -277,10 +278,12 @@ impl Forms {
         let fields = fields_of(kind, &body)?;
         let accepted = if submission::is_one(&fields, &known.form) {
             let locale = language::of(headers);
-            let submission = submission::read(fields, &known.form, locale, body.into())?;
+            let mut submission = submission::read(fields, &known.form, locale, body.into())?;
+            signals::add(&mut submission.request.answers, &known.form, headers);
             self.submit(submission, key, passage, deadline).await?
         } else {
-            let post = new_lead::read(fields, &known.form, body.into())?;
+            let mut post = new_lead::read(fields, &known.form, body.into())?;
+            signals::add(&mut post.lead.attributes, &known.form, headers);
             self.capture(post, key, passage, deadline).await?
         };
         Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())

@@ -11,6 +11,7 @@ pub(crate) mod check_lead;
 pub(crate) mod check_routing_policy;
 pub(crate) mod claim_lead;
 pub(crate) mod close_lead;
+pub(crate) mod correct_validity;
 pub(crate) mod customer_relations;
 pub(crate) mod customers;
 pub(crate) mod decide_dispute;

@@ -73,6 +73,7 @@ fn reader(kind: &str) -> Option<Read> {
         "reflex.leads.v1.LeadAssigned" => lead_assigned,
         "reflex.leads.v1.LeadEscalated" => lead_escalated,
         "reflex.leads.v1.ClaimExpired" => claim_expired,
+        "reflex.leads.v1.LeadDecisionMapOverdue" => decision_map_overdue,
         "reflex.leads.v1.LeadFirstContacted" => lead_first_contacted,
         "reflex.leads.v1.LeadMerged" => lead_merged,
         "reflex.leads.v1.LeadUnmerged" => lead_unmerged,
@@ -230,6 +231,36 @@ fn claim_expired(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError
             values,
         )
     });
+    Ok(())
+}
+
+/// Tells the owner and whoever leads them; nobody where the lead has neither. No escalation: those end with the first contact, and
+/// this begins with it.
+fn decision_map_overdue(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
+    let map: leads::LeadDecisionMapOverdue = event.decode()?;
+    let mut recipients = vec![map.owner.as_str(), map.supervisor.as_str()];
+    recipients.dedup();
+    for recipient in recipients.into_iter().filter(|name| !name.is_empty()) {
+        let recipient = member(recipient)?;
+        let values = vec![
+            ("number", Value::Plain(map.number.clone())),
+            ("missing_roles", Value::Typed(map.missing_roles.join("、"))),
+            ("owner", Value::Member(map.owner.clone())),
+            ("recipient", Value::Member(recipient.clone())),
+            ("due_time", Value::Time(map.due_time.and_then(instant))),
+        ];
+        facts.notices.push(Notice {
+            by_dingtalk: true,
+            ..notice(
+                event,
+                map.lead.clone(),
+                recipient,
+                Key::DecisionMapOverdue,
+                Class::Assignment,
+                values,
+            )
+        });
+    }
     Ok(())
 }
 

@@ -88,6 +88,8 @@ const COMMANDS: &[&[&str]] = &[
     &["gate", "import"],
     &["gate", "imports"],
     &["gate", "undo"],
+    &["leads", "correct"],
+    &["leads", "corrections"],
     &["nurture", "list"],
     &["nurture", "return"],
     &["nurture", "send"],

@@ -16,7 +16,7 @@ pub const CHANNEL_PREFIX: &str = "channels/";
 /// How pressing a message is; escalations keep reserved budget and stop with the first contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// Tells an owner about a lead.
+    /// Tells somebody about a lead, or what is still owed to it after the first contact.
     Assignment,
     /// Tells somebody that a lead is left alone.
     Escalation,

@@ -18,6 +18,8 @@ pub enum Key {
     ClaimExpired,
     /// A step of the ladder was reached.
     LeadEscalated,
+    /// The map of who decides about a lead is overdue.
+    DecisionMapOverdue,
     /// Several messages in one.
     Digest,
 }
@@ -47,8 +49,9 @@ const fn optional(name: &'static str) -> Variable {
 
 impl Key {
     /// Every key, by name.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::ClaimExpired,
+        Self::DecisionMapOverdue,
         Self::Digest,
         Self::LeadAssigned,
         Self::LeadEscalated,
@@ -61,6 +64,7 @@ impl Key {
             Self::LeadAssigned => "lead_assigned",
             Self::ClaimExpired => "claim_expired",
             Self::LeadEscalated => "lead_escalated",
+            Self::DecisionMapOverdue => "decision_map_overdue",
             Self::Digest => "digest",
         }
     }
@@ -112,6 +116,17 @@ impl Key {
                         optional("contact_due_time"),
                         optional("step"),
                         optional("step_count"),
+                    ]
+                }
+            }
+            Self::DecisionMapOverdue => {
+                const {
+                    &[
+                        required("number"),
+                        required("missing_roles"),
+                        optional("owner"),
+                        optional("recipient"),
+                        optional("due_time"),
                     ]
                 }
             }
@@ -282,6 +297,8 @@ pub fn built_in(key: Key, locale: Locale) -> (&'static str, &'static str) {
         (Key::ClaimExpired, Locale::En) => include_str!("templates/claim_expired.en.md"),
         (Key::LeadEscalated, Locale::ZhCn) => include_str!("templates/lead_escalated.zh-CN.md"),
         (Key::LeadEscalated, Locale::En) => include_str!("templates/lead_escalated.en.md"),
+        (Key::DecisionMapOverdue, Locale::ZhCn) => include_str!("templates/decision_map_overdue.zh-CN.md"),
+        (Key::DecisionMapOverdue, Locale::En) => include_str!("templates/decision_map_overdue.en.md"),
         (Key::Digest, Locale::ZhCn) => include_str!("templates/digest.zh-CN.md"),
         (Key::Digest, Locale::En) => include_str!("templates/digest.en.md"),
     };
