@@ -20,6 +20,8 @@ pub enum Key {
     LeadEscalated,
     /// Several messages in one.
     Digest,
+    /// A month's messages are nearly or wholly used up.
+    QuotaReached,
 }
 
 /// A variable a template may use.
@@ -47,11 +49,12 @@ const fn optional(name: &'static str) -> Variable {
 
 impl Key {
     /// Every key, by name.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::ClaimExpired,
         Self::Digest,
         Self::LeadAssigned,
         Self::LeadEscalated,
+        Self::QuotaReached,
     ];
 
     /// Returns its name.
@@ -62,6 +65,7 @@ impl Key {
             Self::ClaimExpired => "claim_expired",
             Self::LeadEscalated => "lead_escalated",
             Self::Digest => "digest",
+            Self::QuotaReached => "quota_reached",
         }
     }
 
@@ -116,6 +120,17 @@ impl Key {
                 }
             }
             Self::Digest => const { &[required("count"), required("lines")] },
+            Self::QuotaReached => {
+                const {
+                    &[
+                        required("quota"),
+                        required("percent"),
+                        optional("month"),
+                        optional("used"),
+                        optional("messages"),
+                    ]
+                }
+            }
         }
     }
 }
@@ -284,6 +299,8 @@ pub fn built_in(key: Key, locale: Locale) -> (&'static str, &'static str) {
         (Key::LeadEscalated, Locale::En) => include_str!("templates/lead_escalated.en.md"),
         (Key::Digest, Locale::ZhCn) => include_str!("templates/digest.zh-CN.md"),
         (Key::Digest, Locale::En) => include_str!("templates/digest.en.md"),
+        (Key::QuotaReached, Locale::ZhCn) => include_str!("templates/quota_reached.zh-CN.md"),
+        (Key::QuotaReached, Locale::En) => include_str!("templates/quota_reached.en.md"),
     };
     let (title, body) = text
         .strip_prefix("# ")
