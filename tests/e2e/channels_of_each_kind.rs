@@ -299,7 +299,7 @@ async fn each_kind_is_set_up_in_its_own_way() {
             messages_per_minute: 101,
             ..new(&feishu)
         },
-        Channel { kind: 5, ..webhook },
+        Channel { kind: 99, ..webhook },
     ] {
         let status = scene.put(refused.clone()).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument, "{refused:?}");

@@ -144,7 +144,7 @@ pub fn quota(quota: Quota, month: String) -> proto::Quota {
     proto::Quota {
         name: quota.name,
         channel,
-        channel_kind: of_kind.into(),
+        of_kind: of_kind.into(),
         messages_per_month: quota.monthly.messages,
         reserved_for_escalations: quota.monthly.reserved,
         administrators: quota.administrators,

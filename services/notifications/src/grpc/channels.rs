@@ -135,9 +135,9 @@ impl ChannelService for Rpc {
 
 fn wanted_quota(quota: Quota, violations: &mut Violations) -> WantedQuota {
     check_name(violations, "quota.name", QUOTA_PREFIX, &quota.name);
-    let kind = api::channel_kind(quota.channel_kind);
-    if kind.is_none() && quota.channel_kind != 0 {
-        violations.add("quota.channel_kind", "must be a kind of channel, or none");
+    let kind = api::channel_kind(quota.of_kind);
+    if kind.is_none() && quota.of_kind != 0 {
+        violations.add("quota.of_kind", "must be a kind of channel, or none");
     }
     let scope = match (kind, quota.channel.is_empty()) {
         (Some(kind), true) => Scope::Kind(kind),

@@ -147,6 +147,32 @@ impl Scene {
         self.app.put_channel(&tenant(), wanted, None, &request).await.unwrap();
     }
 
+    /// Makes the channel one of a kind, for everybody; it takes the robot's place.
+    pub(crate) async fn put_kind(&self, kind: Kind, limits: Limits) {
+        let account = |user: &str, sender: &str| Account {
+            user: user.to_owned(),
+            sender: sender.to_owned(),
+            template: String::new(),
+        };
+        let (endpoint, account) = match kind {
+            Kind::Email => ("smtps://smtp.example.com", account("", "reflex@example.com")),
+            Kind::WecomApp => ("https://qyapi.weixin.qq.com", account("ww1", "1000002")),
+            _ => ("https://open.feishu.cn/open-apis/bot/v2/hook/t", Account::default()),
+        };
+        let wanted = WantedChannel {
+            name: ROBOT.to_owned(),
+            kind,
+            endpoint: endpoint.into(),
+            secret: "S1".into(),
+            account,
+            teams: Vec::new(),
+            limits,
+            enabled: true,
+        };
+        let request = PutChannelRequest::default();
+        self.app.put_channel(&tenant(), wanted, None, &request).await.unwrap();
+    }
+
     /// Makes the channel a webhook for everybody; it takes the robot's place.
     pub(crate) async fn put_webhook(&self, per_minute: i32) {
         let wanted = WantedChannel {
