@@ -18,6 +18,8 @@ use reflex_proto::{
     notifications::v1::{PutQuotaRequest, ReportBounceRequest},
 };
 
+use reflex_runtime::clock::Clock as _;
+
 use crate::scene::{ROBOT, Scene, in_state, tenant};
 
 const ROOMY: Limits = Limits {
@@ -181,12 +183,14 @@ async fn digests_of_feishu_keep_off_the_full_hour_and_escalations_do_not() {
             scene.clock.advance(step);
         }
     };
+    let past_hour = scene.clock.now().as_second().rem_euclid(3_600);
+    scene.clock.advance(SignedDuration::from_secs(3_600 - past_hour));
     // At the very hour: single messages go, what would be merged waits.
     scene.assign(1..=9).await;
     scene.escalate([1]).await;
     send(&scene).await;
-    assert_eq!(scene.provider.titles().len(), 2);
-    assert_eq!(in_state(&scene.robot_messages().await, State::Pending), 8);
+    assert_eq!(scene.provider.titles().len(), 1);
+    assert_eq!(in_state(&scene.robot_messages().await, State::Pending), 9);
     let Step::Rest(rest) = scene.send_all().await else {
         panic!("the digest waits")
     };
