@@ -1,7 +1,6 @@
 //! The contract between our Feishu channel and the robot endpoint, on both sides of a real socket.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::SignedDuration;
 use reflex_notifications::channels::feishu::Feishu;

@@ -12,8 +12,6 @@ use reflex_notifications::domain::channel::EndpointRules;
 use reflex_runtime::clock::FixedClock;
 use reflex_tests::simulator::{Message, Simulator, SimulatorOptions, Stats, WecomRobot};
 
-use crate::dingtalk_channel::kind;
-
 const KEY: &str = "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa";
 const START: &str = "2026-02-13T08:00:00Z";
 
