@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Query, State};
-use axum::http::{HeaderMap, Method, Response};
+use axum::http::{HeaderMap, Method, Response, Uri};
 use axum::response::IntoResponse;
 use axum::routing::any;
 use axum::{Json, Router};
@@ -127,6 +127,7 @@ async fn give_token(
 async fn find_person(
     State(shared): State<Arc<Shared>>,
     Extension(connection): Extension<Connection>,
+    uri: Uri,
     Query(Token { access_token }): Query<Token>,
     Json(asked): Json<Value>,
 ) -> Response<Body> {
@@ -141,6 +142,7 @@ async fn find_person(
                 let result = json!({ "userid": person });
                 Json(json!({ "errcode": 0, "errmsg": "ok", "userid": person, "result": result })).into_response()
             }
+            None if uri.path().starts_with("/cgi-bin") => reply(46_004, "不存在的用户"),
             None => reply(60_121, "找不到该用户"),
         }
     };
