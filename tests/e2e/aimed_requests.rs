@@ -717,6 +717,24 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         Own,
     ),
     ("notifications.v1.ChannelService/ListChannels", "{}", Nothing),
+    ("notifications.v1.ChannelService/ListChannelKinds", "{}", Nothing),
+    (
+        "notifications.v1.ChannelService/PutQuota",
+        r#"{"quota": {"name": "<quota>", "channel": "<channel>", "messagesPerMonth": 5}}"#,
+        Own,
+    ),
+    ("notifications.v1.ChannelService/ListQuotas", "{}", Nothing),
+    // A report that is none, and one about a message that nobody has.
+    (
+        "notifications.v1.ChannelService/ReportBounce",
+        r#"{"rawMessage": "YQ=="}"#,
+        INVALID,
+    ),
+    (
+        "notifications.v1.ChannelService/ReportBounce",
+        r#"{"rawMessage": "Q29udGVudC1UeXBlOiBtdWx0aXBhcnQvcmVwb3J0OyByZXBvcnQtdHlwZT1kZWxpdmVyeS1zdGF0dXM7IGJvdW5kYXJ5PWIKCi0tYgoKeAotLWIKQ29udGVudC1UeXBlOiBtZXNzYWdlL2RlbGl2ZXJ5LXN0YXR1cwoKUmVwb3J0aW5nLU1UQTogZG5zOyB4CgpGaW5hbC1SZWNpcGllbnQ6IHJmYzgyMjsgYUBleGFtcGxlLmNvbQpBY3Rpb246IGZhaWxlZApTdGF0dXM6IDUuMS4xCgotLWIKQ29udGVudC1UeXBlOiBtZXNzYWdlL3JmYzgyMgoKTWVzc2FnZS1JRDogPG1lc3NhZ2VzLzAxOTdhMWIyLTdjM2QtN2U0Zi04YTViLTZjN2Q4ZTlmMGExY0B4PgoKeAotLWItLQo="}"#,
+        MISSING,
+    ),
     (
         "notifications.v1.InboxService/ListInboxItems",
         r#"{"recipient": "<member>"}"#,

@@ -333,6 +333,11 @@ impl Furnishing<'_> {
             )
             .await;
         self.keep(&answer, &[("channel", "/channel/name")]);
+        let quota = json!({"name": "quotas/all-9", "messagesPerMonth": 100_000, "administrators": [MEMBER]});
+        let answer = self
+            .ask("notifications.v1.ChannelService/PutQuota", json!({"quota": quota}))
+            .await;
+        self.keep(&answer, &[("quota", "/quota/name")]);
         let template = json!({"key": "lead_assigned", "locale": "zh-CN", "title": format!("{MARK} {{{{number}}}}"),
             "body": "{{number}} {{company}}"});
         self.ask(

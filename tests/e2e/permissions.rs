@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 144),
-    (Role::Manager, 139),
+    (Role::Admin, 148),
+    (Role::Manager, 141),
     (Role::Sales, 75),
-    (Role::Integration, 8),
+    (Role::Integration, 9),
     (Role::Viewer, 61),
-    (Role::Service, 68),
+    (Role::Service, 71),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,8 @@ const GRANTS: &[(&str, &[Role])] = &[
     ("calendars.read", &[Admin, Manager, Sales, Viewer, Service]),
     ("calendars.write", &[Admin, Manager]),
     ("channels.read", &[Admin, Manager, Service]),
+    // Hands in what mail servers send back.
+    ("channels.report_bounce", &[Admin, Integration, Service]),
     ("channels.write", &[Admin]),
     ("decision_maps.write", &[Admin, Manager]),
     ("directory.read", &[Admin, Manager, Sales, Viewer, Service]),

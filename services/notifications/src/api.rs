@@ -5,10 +5,15 @@ use reflex_proto::notifications::v1 as proto;
 
 use crate::{
     domain::{
+        capability::{Audience, Format, Mention, Unit},
         channel::Kind,
+        merge::Surplus,
         message::{Class, State},
+        quota::Scope,
     },
-    store::{attempts::Attempt, channels::Channel, inbox::Item, messages::Message, templates::OwnTemplate},
+    store::{
+        attempts::Attempt, channels::Channel, inbox::Item, messages::Message, quotas::Quota, templates::OwnTemplate,
+    },
 };
 
 /// Shows an inbox item.
@@ -79,6 +84,72 @@ pub fn channel(channel: &Channel, held: i64, now: Timestamp) -> proto::Channel {
         reserved_for_escalations: channel.limits.reserved,
         enabled: channel.enabled,
         available_now: i32::try_from(available).unwrap_or(i32::MAX),
+        account: channel.account.user.clone(),
+        sender: channel.account.sender.clone(),
+        template: channel.account.template.clone(),
+    }
+}
+
+/// Shows what a kind of channel can take.
+#[must_use]
+pub fn channel_capability(of: Kind) -> proto::ChannelKind {
+    let capability = of.capability();
+    proto::ChannelKind {
+        kind: kind(of).into(),
+        max_size: i32::try_from(capability.max_size).unwrap_or(i32::MAX),
+        size_unit: match capability.unit {
+            Unit::RequestBytes => "request_bytes",
+            Unit::TextBytes => "text_bytes",
+            Unit::Characters => "characters",
+        }
+        .to_owned(),
+        format: match capability.format {
+            Format::Markdown => "markdown",
+            Format::Json => "json",
+            Format::Html => "html",
+            Format::Template => "template",
+        }
+        .to_owned(),
+        mention: match capability.mention {
+            Mention::Nobody => "nobody",
+            Mention::Mobile => "mobile",
+        }
+        .to_owned(),
+        audience: match capability.audience {
+            Audience::Group => "group",
+            Audience::Person => "person",
+            Audience::Program => "program",
+        }
+        .to_owned(),
+        most_per_minute: capability.most_per_minute,
+        usual_per_minute: capability.usual_per_minute,
+        spacing: Some(duration(capability.spacing)),
+        surplus: match capability.surplus {
+            Surplus::Merges => "merges",
+            Surplus::Waits => "waits",
+        }
+        .to_owned(),
+        keeps_off_full_hours: capability.keeps_off_full_hours,
+    }
+}
+
+/// Shows a quota with what is used of a month.
+#[must_use]
+pub fn quota(quota: Quota, month: String) -> proto::Quota {
+    let (channel, of_kind) = match quota.scope {
+        Scope::Channel(channel) => (channel, proto::channel::Kind::Unspecified),
+        Scope::Kind(of) => (String::new(), kind(of)),
+        Scope::Every => (String::new(), proto::channel::Kind::Unspecified),
+    };
+    proto::Quota {
+        name: quota.name,
+        channel,
+        of_kind: of_kind.into(),
+        messages_per_month: quota.monthly.messages,
+        reserved_for_escalations: quota.monthly.reserved,
+        administrators: quota.administrators,
+        used: quota.used,
+        month,
     }
 }
 
@@ -94,6 +165,10 @@ fn kind(of: Kind) -> proto::channel::Kind {
         Kind::WecomRobot => proto::channel::Kind::WecomRobot,
         Kind::FeishuRobot => proto::channel::Kind::FeishuRobot,
         Kind::Webhook => proto::channel::Kind::Webhook,
+        Kind::Email => proto::channel::Kind::Email,
+        Kind::Sms => proto::channel::Kind::Sms,
+        Kind::DingtalkNotice => proto::channel::Kind::DingtalkNotice,
+        Kind::WecomApp => proto::channel::Kind::WecomApp,
     }
 }
 

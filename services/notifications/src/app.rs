@@ -5,7 +5,9 @@ pub mod inbox;
 pub mod messages;
 pub mod notify;
 pub mod put_channel;
+pub mod put_quota;
 pub mod put_template;
+pub mod report_bounce;
 pub mod send;
 pub mod send_loop;
 pub mod settings;
@@ -13,6 +15,7 @@ pub mod watch_inbox;
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use reflex_events::RelayWake;
 use reflex_pg::Database;
 use reflex_runtime::{clock::SharedClock, ids::SharedIds};
@@ -31,6 +34,8 @@ pub struct App {
     pub ids: SharedIds,
     /// Keeps channels' secrets.
     pub sealer: Sealer,
+    /// Zone in which months begin.
+    pub zone: TimeZone,
     /// Which addresses channels may have.
     pub endpoint_rules: EndpointRules,
     /// Words and ways of the tenants.

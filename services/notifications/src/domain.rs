@@ -1,14 +1,20 @@
 //! Rules of telling people things: which words ([`template`], [`text`]), how much a channel may take ([`budget`]), what is
-//! merged ([`merge`]), when a failed message is tried again ([`retry`]), what a channel must look like ([`channel`]), where it
-//! may lead ([`address`]).
+//! merged ([`merge`]), when a failed message is tried again ([`retry`]), what a channel must look like ([`channel`],
+//! [`account`]) and can take ([`capability`]), where it may lead ([`address`]), what may be sent in a month ([`quota`]), what a
+//! mail server sends back ([`bounce`]), when to keep off full hours ([`jitter`]).
 //!
 //! Pure: no transport, no store, no clock.
 
+pub mod account;
 pub mod address;
+pub mod bounce;
 pub mod budget;
+pub mod capability;
 pub mod channel;
+pub mod jitter;
 pub mod merge;
 pub mod message;
+pub mod quota;
 pub mod retry;
 pub mod template;
 pub mod text;

@@ -91,6 +91,7 @@ fn member_changed(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerErro
         display_name: changed.display_name,
         team: changed.team,
         mobile: changed.mobile,
+        email: changed.email,
         locale: changed.locale,
         active: changed.active,
     };

@@ -102,6 +102,7 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
     let settings = Arc::new(SettingsCache::default());
     let sender_wake = Wake::default();
 
+    let months = zone.clone();
     let notifier = Notifier {
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),
@@ -120,6 +121,7 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
         sealer: sealer.clone(),
         providers: Providers::new(&http, &clock),
         settings: Arc::clone(&settings),
+        zone: months.clone(),
         relay_wake: foundation.relay.clone(),
     });
     let send_loop = SendLoop {
@@ -150,6 +152,7 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
             clock: Arc::clone(&clock),
             ids,
             sealer,
+            zone: months,
             endpoint_rules,
             settings,
             relay_wake: foundation.relay.clone(),

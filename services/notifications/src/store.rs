@@ -6,6 +6,7 @@ pub mod channels;
 pub mod erasing;
 pub mod inbox;
 pub mod messages;
+pub mod quotas;
 pub mod recipients;
 pub mod reservations;
 pub mod retention;

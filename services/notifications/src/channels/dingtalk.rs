@@ -3,7 +3,7 @@
 //! The robot refuses with HTTP 200 and a business code, so the status alone says nothing; `codes.rs` says what each code
 //! means. Keeping below 20 messages a minute is the budget's work, not ours: one robot is shared by many senders.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ::http::HeaderMap;
 use futures_util::future::BoxFuture;
@@ -14,12 +14,13 @@ use serde_json::json;
 
 use super::http::HttpClient;
 use super::robot::{CUT, fitting, judge, shorten};
-use super::{Capability, Channel, Endpoint, Format, Outcome, Rate, Rendered};
+use super::{Channel, Endpoint, Outcome, Rendered};
+use crate::domain::channel::Kind;
 
 mod codes;
 
 /// Largest request body; beyond it the robot answers 460101.
-const MAX_BYTES: usize = 20_000;
+const MAX_BYTES: usize = Kind::DingtalkRobot.capability().max_size;
 /// Longest title kept. The banner shows far less, and a title must not eat the body's room.
 const MAX_TITLE_CHARS: usize = 120;
 
@@ -58,18 +59,6 @@ impl DingTalk {
 }
 
 impl Channel for DingTalk {
-    fn capability(&self) -> Capability {
-        Capability {
-            max_bytes: MAX_BYTES,
-            format: Format::Markdown,
-            rate: Some(Rate {
-                messages: 20,
-                per: Duration::from_mins(1),
-            }),
-            mentions: true,
-        }
-    }
-
     fn send<'a>(&'a self, endpoint: &'a Endpoint, message: &'a Rendered) -> BoxFuture<'a, Outcome> {
         Box::pin(self.attempt(endpoint, message))
     }

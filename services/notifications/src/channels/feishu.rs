@@ -2,7 +2,7 @@
 //!
 //! A message is a card: only cards have a title and Markdown. A robot cannot call people by their phone numbers.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ::http::HeaderMap;
 use futures_util::future::BoxFuture;
@@ -13,12 +13,13 @@ use serde_json::{Value, json};
 
 use super::http::HttpClient;
 use super::robot::{CUT, judge, shorten};
-use super::{Capability, Channel, Endpoint, Format, Outcome, Rate, Rendered};
+use super::{Channel, Endpoint, Outcome, Rendered};
+use crate::domain::channel::Kind;
 
 mod codes;
 
 /// Largest request body.
-const MAX_BYTES: usize = 20 * 1_024;
+const MAX_BYTES: usize = Kind::FeishuRobot.capability().max_size;
 /// Longest title kept. The banner shows far less, and a title must not eat the body's room.
 const MAX_TITLE_CHARS: usize = 120;
 
@@ -52,18 +53,6 @@ impl Feishu {
 }
 
 impl Channel for Feishu {
-    fn capability(&self) -> Capability {
-        Capability {
-            max_bytes: MAX_BYTES,
-            format: Format::Markdown,
-            rate: Some(Rate {
-                messages: 100,
-                per: Duration::from_mins(1),
-            }),
-            mentions: false,
-        }
-    }
-
     fn send<'a>(&'a self, endpoint: &'a Endpoint, message: &'a Rendered) -> BoxFuture<'a, Outcome> {
         Box::pin(self.attempt(endpoint, message))
     }

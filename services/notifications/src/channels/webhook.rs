@@ -13,10 +13,11 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::http::{Answer, Error, HttpClient};
-use super::{Capability, Channel, Endpoint, Fault, Format, Outcome, Rendered};
+use super::{Channel, Endpoint, Fault, Outcome, Rendered};
+use crate::domain::channel::Kind;
 
 /// Largest body; far above what templates can make.
-const MAX_BYTES: usize = 256 * 1024;
+const MAX_BYTES: usize = Kind::Webhook.capability().max_size;
 
 /// Posts messages to programs.
 pub struct Webhook {
@@ -60,15 +61,6 @@ impl Webhook {
 }
 
 impl Channel for Webhook {
-    fn capability(&self) -> Capability {
-        Capability {
-            max_bytes: MAX_BYTES,
-            format: Format::Json,
-            rate: None,
-            mentions: false,
-        }
-    }
-
     fn send<'a>(&'a self, endpoint: &'a Endpoint, message: &'a Rendered) -> BoxFuture<'a, Outcome> {
         Box::pin(self.attempt(endpoint, message))
     }

@@ -3,7 +3,7 @@
 //! Its Markdown calls nobody by phone number, only its plain text does. So a message that calls people goes as text, the
 //! marks of Markdown taken out, and every other one as Markdown. The address has the key; nothing is signed.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ::http::HeaderMap;
 use futures_util::future::BoxFuture;
@@ -12,12 +12,13 @@ use serde_json::json;
 
 use super::http::HttpClient;
 use super::robot::{CUT, judge};
-use super::{Capability, Channel, Endpoint, Format, Outcome, Rate, Rendered};
+use super::{Channel, Endpoint, Outcome, Rendered};
+use crate::domain::channel::Kind;
 
 mod codes;
 
 /// Longest content of a Markdown message, in bytes of UTF-8.
-const MAX_MARKDOWN_BYTES: usize = 4_096;
+const MAX_MARKDOWN_BYTES: usize = Kind::WecomRobot.capability().max_size;
 /// Longest content of a text message.
 const MAX_TEXT_BYTES: usize = 2_048;
 
@@ -44,18 +45,6 @@ impl Wecom {
 }
 
 impl Channel for Wecom {
-    fn capability(&self) -> Capability {
-        Capability {
-            max_bytes: MAX_MARKDOWN_BYTES,
-            format: Format::Markdown,
-            rate: Some(Rate {
-                messages: 20,
-                per: Duration::from_mins(1),
-            }),
-            mentions: true,
-        }
-    }
-
     fn send<'a>(&'a self, endpoint: &'a Endpoint, message: &'a Rendered) -> BoxFuture<'a, Outcome> {
         Box::pin(self.attempt(endpoint, message))
     }
@@ -89,12 +78,12 @@ pub fn body(message: &Rendered) -> Vec<u8> {
 
 /// Takes the call out of `<@userid>`, the one sign of this dialect that does something to people: they are called by
 /// `Mentions` alone.
-fn harmless(markdown: &str) -> String {
+pub(super) fn harmless(markdown: &str) -> String {
     markdown.replace("<@", "＜@")
 }
 
 /// Takes the marks out of Markdown that a reader of plain text would stumble over.
-fn plain(markdown: &str) -> String {
+pub(super) fn plain(markdown: &str) -> String {
     let lines = markdown.lines().map(|line| {
         let heading = line.trim_start_matches('#');
         let line = match heading.strip_prefix(' ') {
@@ -107,7 +96,7 @@ fn plain(markdown: &str) -> String {
 }
 
 /// Cuts a text between two characters, and says so.
-fn cut(text: &str, max_bytes: usize) -> String {
+pub(super) fn cut(text: &str, max_bytes: usize) -> String {
     if text.len() <= max_bytes {
         return text.to_owned();
     }

@@ -10,6 +10,8 @@ use super::template::Key;
 pub const INBOX: &str = "inbox";
 /// How an escalation's list of channels names the configured channels, whatever their kind: the oldest stands for all.
 pub const DINGTALK: &str = "dingtalk";
+/// What the names of messages begin with.
+pub const MESSAGE_PREFIX: &str = "messages/";
 /// What the names of configured channels begin with.
 pub const CHANNEL_PREFIX: &str = "channels/";
 

@@ -22,6 +22,8 @@ pub enum Key {
     DecisionMapOverdue,
     /// Several messages in one.
     Digest,
+    /// A month's messages are nearly or wholly used up.
+    QuotaReached,
 }
 
 /// A variable a template may use.
@@ -55,6 +57,7 @@ impl Key {
         Self::Digest,
         Self::LeadAssigned,
         Self::LeadEscalated,
+        Self::QuotaReached,
     ];
 
     /// Returns its name.
@@ -66,6 +69,7 @@ impl Key {
             Self::LeadEscalated => "lead_escalated",
             Self::DecisionMapOverdue => "decision_map_overdue",
             Self::Digest => "digest",
+            Self::QuotaReached => "quota_reached",
         }
     }
 
@@ -131,6 +135,17 @@ impl Key {
                 }
             }
             Self::Digest => const { &[required("count"), required("lines")] },
+            Self::QuotaReached => {
+                const {
+                    &[
+                        required("quota"),
+                        required("percent"),
+                        optional("month"),
+                        optional("used"),
+                        optional("messages"),
+                    ]
+                }
+            }
         }
     }
 }
@@ -301,6 +316,8 @@ pub fn built_in(key: Key, locale: Locale) -> (&'static str, &'static str) {
         (Key::DecisionMapOverdue, Locale::En) => include_str!("templates/decision_map_overdue.en.md"),
         (Key::Digest, Locale::ZhCn) => include_str!("templates/digest.zh-CN.md"),
         (Key::Digest, Locale::En) => include_str!("templates/digest.en.md"),
+        (Key::QuotaReached, Locale::ZhCn) => include_str!("templates/quota_reached.zh-CN.md"),
+        (Key::QuotaReached, Locale::En) => include_str!("templates/quota_reached.en.md"),
     };
     let (title, body) = text
         .strip_prefix("# ")

@@ -8,6 +8,7 @@ mod erasing;
 mod facts;
 mod forgetting;
 mod inbox;
+mod months;
 mod scene;
 mod sending;
 mod served;

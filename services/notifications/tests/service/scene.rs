@@ -20,8 +20,9 @@ use reflex_notifications::{
         settings::SettingsCache,
         watch_inbox::{WatchLimits, Watchers},
     },
-    channels::{Capability, Channel, Endpoint, Format, Outcome, Providers, Rendered},
+    channels::{Channel, Endpoint, Outcome, Providers, Rendered},
     domain::{
+        account::Account,
         budget::Limits,
         channel::{EndpointRules, Kind},
         message::{Class, State},
@@ -86,6 +87,7 @@ impl Scene {
             sealer: sealer.clone(),
             providers: provider.of_every_kind(),
             settings: settings.clone(),
+            zone: zone(),
             relay_wake: RelayWake::default(),
         });
         let inbox_wake = Wake::default();
@@ -94,7 +96,7 @@ impl Scene {
                 clock: clock.clone(),
                 ids: ids.clone(),
                 settings: settings.clone(),
-                zone: TimeZone::get("Asia/Shanghai").unwrap(),
+                zone: zone(),
             },
             sender_wake: Wake::default(),
             watchers: Arc::new(Watchers::new(database.clone(), WATCH_LIMITS, inbox_wake.clone())),
@@ -104,6 +106,7 @@ impl Scene {
             clock: clock.clone(),
             ids,
             sealer,
+            zone: zone(),
             endpoint_rules: EndpointRules::default(),
             settings,
             relay_wake: RelayWake::default(),
@@ -135,8 +138,35 @@ impl Scene {
             kind: Kind::DingtalkRobot,
             endpoint: "https://oapi.dingtalk.com/robot/send?access_token=t".into(),
             secret: "SEC1".into(),
+            account: Account::default(),
             teams: teams.iter().map(|&team| team.to_owned()).collect(),
             limits: Limits { per_minute, reserved },
+            enabled: true,
+        };
+        let request = PutChannelRequest::default();
+        self.app.put_channel(&tenant(), wanted, None, &request).await.unwrap();
+    }
+
+    /// Makes the channel one of a kind, for everybody; it takes the robot's place.
+    pub(crate) async fn put_kind(&self, kind: Kind, limits: Limits) {
+        let account = |user: &str, sender: &str| Account {
+            user: user.to_owned(),
+            sender: sender.to_owned(),
+            template: String::new(),
+        };
+        let (endpoint, account) = match kind {
+            Kind::Email => ("smtps://smtp.example.com", account("", "reflex@example.com")),
+            Kind::WecomApp => ("https://qyapi.weixin.qq.com", account("ww1", "1000002")),
+            _ => ("https://open.feishu.cn/open-apis/bot/v2/hook/t", Account::default()),
+        };
+        let wanted = WantedChannel {
+            name: ROBOT.to_owned(),
+            kind,
+            endpoint: endpoint.into(),
+            secret: "S1".into(),
+            account,
+            teams: Vec::new(),
+            limits,
             enabled: true,
         };
         let request = PutChannelRequest::default();
@@ -150,6 +180,7 @@ impl Scene {
             kind: Kind::Webhook,
             endpoint: "https://hooks.example/reflex".into(),
             secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(),
+            account: Account::default(),
             teams: Vec::new(),
             limits: Limits {
                 per_minute,
@@ -198,6 +229,7 @@ impl Scene {
             sealer: self.app.sealer.clone(),
             providers: self.provider.of_every_kind(),
             settings: self.app.settings.clone(),
+            zone: zone(),
             relay_wake: RelayWake::default(),
         })
     }
@@ -259,6 +291,10 @@ impl Scene {
     }
 }
 
+fn zone() -> TimeZone {
+    TimeZone::get("Asia/Shanghai").unwrap()
+}
+
 pub(crate) fn tenant() -> TenantId {
     TENANT.parse().unwrap()
 }
@@ -300,6 +336,10 @@ impl Provider {
             wecom_robot: self.clone(),
             feishu_robot: self.clone(),
             webhook: self.clone(),
+            email: self.clone(),
+            sms: self.clone(),
+            dingtalk_notice: self.clone(),
+            wecom_app: self.clone(),
         }
     }
 
@@ -339,15 +379,6 @@ impl Provider {
 }
 
 impl Channel for Provider {
-    fn capability(&self) -> Capability {
-        Capability {
-            max_bytes: 20_000,
-            format: Format::Markdown,
-            rate: None,
-            mentions: true,
-        }
-    }
-
     fn send<'a>(&'a self, _endpoint: &'a Endpoint, message: &'a Rendered) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let happens = self.during.lock().as_ref().map(|happens| happens());

@@ -47,6 +47,8 @@ pub enum Kind {
     WebhookSource,
     /// Way out of the system, such as a robot.
     Channel,
+    /// What may be sent in a month.
+    Quota,
     /// Words of a message.
     Template,
 }
@@ -327,6 +329,18 @@ const FACTS: [Facts; 22] = [
         filled_in: &["messages_per_minute", "reserved_for_escalations"],
         write_only: &["secret"],
         output_only: &["available_now"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::Quota,
+        name: "Quota",
+        message: "reflex.notifications.v1.Quota",
+        service: "reflex.notifications.v1.ChannelService",
+        put: "PutQuota",
+        read: Some("ListQuotas"),
+        collection: Some("quotas"),
+        filled_in: &["reserved_for_escalations"],
+        output_only: &["used", "month"],
         ..PLAIN
     },
     Facts {

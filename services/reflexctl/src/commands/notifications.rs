@@ -1,7 +1,9 @@
-//! `reflexctl notifications`: signatures and envelopes of providers, tried without a server.
+//! `reflexctl notifications`: signatures and envelopes of providers, tried without a server; and what channels can take, what
+//! is used of quotas, and what mail servers send back.
 
 mod material;
 mod scheme;
+mod ways;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
@@ -11,7 +13,7 @@ use crate::output::{Output, Table};
 use material::Material;
 use scheme::Scheme;
 
-/// Signs, verifies, encrypts and decrypts as providers do; needs no server.
+/// Signs, verifies, encrypts and decrypts as providers do, without a server; shows channels and quotas, hands bounces in.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Notifications {
@@ -68,6 +70,8 @@ JSON: {\"scheme\", \"text\"}; of callbacks also \"receive_id\"
 Example:
   reflexctl notifications decrypt --scheme wecom-callback --aes-key KEY --receive-id wx5823bf96d3bd56c7 --body-file sent.xml")]
     Decrypt(Asked),
+    #[command(flatten)]
+    Ways(ways::Ways),
 }
 
 #[derive(Debug, Args)]
@@ -92,7 +96,7 @@ struct Verify {
 }
 
 impl Notifications {
-    pub(crate) fn run(self, output: &Output) -> anyhow::Result<()> {
+    pub(crate) async fn run(self, output: &Output) -> anyhow::Result<()> {
         match self.command {
             NotificationsCommand::Sign(asked) => {
                 show(output, asked.scheme, asked.scheme.sign(&asked.material.read()?)?)
@@ -104,6 +108,7 @@ impl Notifications {
                 show(output, asked.scheme, asked.scheme.decrypt(&asked.material.read()?)?)
             }
             NotificationsCommand::Verify(verify) => verify.run(output),
+            NotificationsCommand::Ways(ways) => ways.run(output).await,
         }
     }
 }
