@@ -1,6 +1,6 @@
 //! Rules of telling people things: which words ([`template`], [`text`]), how much a channel may take ([`budget`]), what is
 //! merged ([`merge`]), when a failed message is tried again ([`retry`]), what a channel must look like ([`channel`]), where it
-//! may lead ([`address`]).
+//! may lead ([`address`]), which facts systems outside are told and when again ([`subscription`]).
 //!
 //! Pure: no transport, no store, no clock.
 
@@ -10,6 +10,7 @@ pub mod channel;
 pub mod merge;
 pub mod message;
 pub mod retry;
+pub mod subscription;
 pub mod template;
 pub mod text;
 

@@ -13,7 +13,10 @@ use jiff::Timestamp;
 use reflex_runtime::telemetry;
 use tracing::{Instrument, Span, field};
 
-use crate::domain::channel::EndpointRules;
+use crate::domain::{
+    Problem,
+    channel::{EndpointRules, Reach},
+};
 use guard::{Forbidden, Guard};
 
 pub use guard::Lookup;
@@ -26,6 +29,11 @@ pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// How long a kept-alive connection may idle. Shorter than the usual 60 s of providers, so that they seldom close it
 /// in the moment we use it.
 const POOL_IDLE: Duration = Duration::from_secs(30);
+
+/// How long the look where an address leads may take before it is stored.
+const LOOK: Duration = Duration::from_secs(2);
+/// The field that addresses of channels come in.
+const ENDPOINT: &str = "channel.endpoint";
 
 /// How long one exchange may take.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +84,7 @@ pub enum Error {
 pub struct HttpClient {
     client: Client<HttpsConnector<Guard>, Full<Bytes>>,
     rules: Arc<EndpointRules>,
+    lookup: Lookup,
     whole: Duration,
 }
 
@@ -90,7 +99,7 @@ impl HttpClient {
     #[must_use]
     pub fn with_lookup(timeouts: Timeouts, rules: EndpointRules, lookup: Lookup) -> Self {
         let rules = Arc::new(rules);
-        let guard = Guard::new(Arc::clone(&rules), lookup, timeouts.connect);
+        let guard = Guard::new(Arc::clone(&rules), Arc::clone(&lookup), timeouts.connect);
         let connector = HttpsConnectorBuilder::new()
             .with_webpki_roots()
             .https_or_http()
@@ -104,7 +113,28 @@ impl HttpClient {
         Self {
             client,
             rules,
+            lookup,
             whole: timeouts.whole,
+        }
+    }
+
+    /// Looks where an address leads before it is stored. A name that leads nowhere yet passes: every connection is checked again,
+    /// and by the address that is connected to.
+    ///
+    /// # Errors
+    /// What is wrong with it; the text does not repeat the address, which may hold a token.
+    pub async fn check(&self, address: &str) -> Result<(), Problem> {
+        self.rules.check(address)?;
+        let uri: Uri = address.parse().map_err(|_invalid| Problem::new(ENDPOINT, "must be a URL"))?;
+        let host = uri.host().unwrap_or_default().to_owned();
+        if self.rules.reach(&uri) != Ok(Reach::Public) {
+            return Ok(());
+        }
+        match tokio::time::timeout(LOOK, (self.lookup)(host)).await {
+            Ok(Ok(addresses)) if guard::leads_inside(&addresses) => {
+                Err(Problem::new(ENDPOINT, "leads into the own network or to a reserved address"))
+            }
+            _ => Ok(()),
         }
     }
 

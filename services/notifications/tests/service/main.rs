@@ -4,6 +4,7 @@
 
 mod api;
 mod dead_letters;
+mod endpoints;
 mod erasing;
 mod facts;
 mod forgetting;
@@ -11,4 +12,5 @@ mod inbox;
 mod scene;
 mod sending;
 mod served;
+mod subscriptions;
 mod telling;

@@ -49,6 +49,8 @@ pub enum Kind {
     Channel,
     /// Words of a message.
     Template,
+    /// System outside that is told facts.
+    Subscription,
 }
 
 /// Which of the services a resource lives in.
@@ -337,6 +339,27 @@ const FACTS: [Facts; 22] = [
         put: "PutTemplate",
         read: Some("ListTemplates"),
         output_only: &["version"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::Subscription,
+        name: "Subscription",
+        message: "reflex.notifications.v1.Subscription",
+        service: "reflex.notifications.v1.SubscriptionService",
+        put: "PutSubscription",
+        read: Some("ListSubscriptions"),
+        collection: Some("subscriptions"),
+        write_only: &["secret"],
+        output_only: &[
+            "state",
+            "reason",
+            "public_keys",
+            "overlap_end_time",
+            "failures",
+            "probe_time",
+            "create_time",
+            "update_time",
+        ],
         ..PLAIN
     },
 ];

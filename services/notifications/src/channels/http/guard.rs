@@ -85,6 +85,11 @@ impl Service<Uri> for Guard {
     }
 }
 
+/// Tells whether a name leads into the own network. A name with both kinds of addresses is no accident: none of them is tried.
+pub(super) fn leads_inside(addresses: &[SocketAddr]) -> bool {
+    addresses.iter().any(|address| !is_public(address.ip()))
+}
+
 #[derive(Clone)]
 struct Resolver {
     lookup: Lookup,
@@ -105,9 +110,7 @@ impl Service<Name> for Resolver {
         let reach = self.reach;
         Box::pin(async move {
             let addresses = found.await?;
-            // A name with both kinds of addresses is no accident: none of them is tried.
-            let is_inside = |address: &SocketAddr| !is_public(address.ip());
-            if reach == Reach::Public && addresses.iter().any(is_inside) {
+            if reach == Reach::Public && leads_inside(&addresses) {
                 return Err(Forbidden.into());
             }
             Ok(addresses.into_iter())

@@ -1,0 +1,168 @@
+//! What is at hand of one subscription: what is due in order, which subjects are under way, how the endpoint does. No database, no
+//! network.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+
+use super::{attempt::Keychain, state_of};
+use crate::{
+    domain::subscription::{
+        Outcome, State,
+        health::Health,
+        retry::MAX_FAILURES,
+    },
+    store::dispatching::{Due, Judged, Key, Sealed},
+};
+
+/// Most of one subscription that is at hand.
+pub(super) const PAGE: usize = 128;
+/// Most attempts under way at one endpoint.
+pub(super) const IN_FLIGHT: usize = 16;
+
+/// One attempt to make.
+pub(super) struct Job {
+    pub(super) key: Key,
+    pub(super) due: Due,
+    pub(super) keychain: Arc<Keychain>,
+}
+
+/// What is at hand of one subscription.
+#[derive(Default)]
+pub(super) struct Line {
+    keychain: Option<Arc<Keychain>>,
+    version: i64,
+    health: Health,
+    gone: bool,
+    /// Whether what the endpoint's answers say about it is written down.
+    pub(super) is_judged: bool,
+    queue: BTreeMap<i64, Due>,
+    /// Under way, or ended and not written down yet.
+    taken: HashSet<i64>,
+    in_flight: usize,
+    /// Subjects under way.
+    busy: HashSet<String>,
+    /// Subjects whose last attempt failed, with its event: their next one may only go once that is written down.
+    blocked: Vec<(i64, String)>,
+}
+
+impl Line {
+    /// Returns the version of the subscription it sends to.
+    pub(super) fn version(&self) -> Option<i64> {
+        self.keychain.as_ref().map(|_| self.version)
+    }
+
+    /// Sends to the subscription as it is now.
+    pub(super) fn turn_to(&mut self, keychain: Arc<Keychain>, sealed: &Sealed) {
+        self.keychain = Some(keychain);
+        self.version = sealed.version;
+        self.health = sealed.health;
+        (self.gone, self.is_judged) = (false, true);
+    }
+
+    /// Takes in what is due, but nothing behind a failure that is not written down yet.
+    pub(super) fn add(&mut self, items: Vec<Due>) {
+        if self.gone {
+            return;
+        }
+        for due in items {
+            let is_blocked = self.blocked.iter().any(|(_, subject)| *subject == due.subject);
+            if !is_blocked && !self.taken.contains(&due.sequence) {
+                self.queue.insert(due.sequence, due);
+            }
+        }
+    }
+
+    /// Takes the next attempt that may be made now: the first in order whose subject is not under way.
+    pub(super) fn next(&mut self, key: &Key, now: Timestamp) -> Option<Job> {
+        let most = if self.health.is_open() { 1 } else { IN_FLIGHT };
+        if self.in_flight >= most || self.gone || self.health.rests(now) {
+            return None;
+        }
+        let keychain = Arc::clone(self.keychain.as_ref()?);
+        let free = |(_, due): &(&i64, &Due)| !self.busy.contains(&due.subject);
+        let sequence = *self.queue.iter().find(free)?.0;
+        let due = self.queue.remove(&sequence)?;
+        self.busy.insert(due.subject.clone());
+        self.taken.insert(sequence);
+        self.in_flight += 1;
+        Some(Job {
+            key: key.clone(),
+            due,
+            keychain,
+        })
+    }
+
+    /// Counts what an attempt came to; returns whether the endpoint is back after it had been given single probes.
+    pub(super) fn finish(&mut self, due: &Due, outcome: &Outcome, now: Timestamp, spread: u64) -> bool {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.busy.remove(&due.subject);
+        let before = self.health;
+        let mut is_back = false;
+        match outcome {
+            Outcome::Delivered => is_back = self.health.succeed(now),
+            Outcome::Gone => {
+                self.gone = true;
+                self.is_judged = false;
+            }
+            Outcome::RetryLater(asked) => {
+                self.health.fail(now, spread, *asked);
+                if due.failures + 1 < MAX_FAILURES {
+                    self.blocked.push((due.sequence, due.subject.clone()));
+                    self.queue.retain(|_, later| later.subject != due.subject);
+                }
+            }
+        }
+        if self.gone || self.health.rests(now) {
+            // Nobody waits here for what may take hours.
+            self.queue.clear();
+        }
+        self.is_judged &= self.health == before;
+        is_back
+    }
+
+    /// Returns what is to be written about the endpoint, once.
+    pub(super) fn judged(&mut self, key: &Key, why_gone: &'static str) -> Option<Judged> {
+        if self.is_judged || self.keychain.is_none() {
+            return None;
+        }
+        self.is_judged = true;
+        let state = state_of(self.gone);
+        Some(Judged {
+            key: key.clone(),
+            version: self.version,
+            health: self.health,
+            state,
+            reason: if state == State::Disabled { why_gone } else { "" },
+        })
+    }
+
+    /// Lets go of an event whose outcome is written down.
+    pub(super) fn let_go(&mut self, sequence: i64) {
+        self.taken.remove(&sequence);
+        self.blocked.retain(|(blocked, _)| *blocked != sequence);
+    }
+
+    /// Forgets what is not under way; it is read again.
+    pub(super) fn put_back(&mut self) {
+        self.queue.clear();
+    }
+
+    /// Returns the events at hand.
+    pub(super) fn held(&self) -> Vec<i64> {
+        self.queue.keys().chain(&self.taken).copied().collect()
+    }
+
+    /// Returns whether more may be read.
+    pub(super) fn is_short(&self) -> bool {
+        self.queue.len() < PAGE / 4
+    }
+
+    /// Returns whether nothing is at hand and everything is written down.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.taken.is_empty() && self.is_judged
+    }
+}
