@@ -172,7 +172,12 @@ impl Scene {
             state: state.into(),
             ..ListDeliveriesRequest::default()
         };
-        self.admin().list_deliveries(request).await.unwrap().into_inner().deliveries
+        self.admin()
+            .list_deliveries(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .deliveries
     }
 
     /// Moves the clock until a state is there: what waits for minutes or hours becomes due.
@@ -207,11 +212,19 @@ async fn a_slow_and_a_dead_endpoint_hold_nobody_up_and_get_everything_in_order_o
     for hook in healthy.iter().map(String::as_str).chain(["slow", "dead"]) {
         scene.subscribe(hook).await;
     }
-    scene.simulator.fail("slow", Fault::Hang { milliseconds: 3_600_000 }, usize::MAX);
+    scene.simulator.fail(
+        "slow",
+        Fault::Hang {
+            milliseconds: 3_600_000,
+        },
+        usize::MAX,
+    );
     scene.simulator.fail("dead", Fault::Reset, usize::MAX);
 
     let subject = |number: usize| format!("leads/{}", number % SUBJECTS);
-    let facts: Vec<_> = (0..EVENTS).map(|number| scene.queued(&subject(number), number)).collect();
+    let facts: Vec<_> = (0..EVENTS)
+        .map(|number| scene.queued(&subject(number), number))
+        .collect();
     let (first, second) = facts.split_at(EVENTS / 2);
     scene.tell(first).await;
     scene.tell(second).await;
@@ -236,7 +249,9 @@ async fn a_slow_and_a_dead_endpoint_hold_nobody_up_and_get_everything_in_order_o
     scene.simulator.heal("dead");
     for hook in ["slow", "dead"] {
         scene
-            .in_time("the endpoint that is back has everything", async || scene.taken(hook).len() == EVENTS)
+            .in_time("the endpoint that is back has everything", async || {
+                scene.taken(hook).len() == EVENTS
+            })
             .await;
         assert_eq!(numbers(&scene.taken(hook)), expected, "{hook}");
     }
@@ -249,7 +264,10 @@ async fn a_slow_and_a_dead_endpoint_hold_nobody_up_and_get_everything_in_order_o
     assert_eq!((healed.failures, healed.probe_time), (0, None));
     let delivered = scene.deliveries(name, Progress::Delivered).await;
     assert!(delivered.iter().any(|delivery| delivery.attempt_count > 1));
-    let attempts: Vec<_> = delivered.iter().map(|delivery| delivery.attempts.last().unwrap().outcome.as_str()).collect();
+    let attempts: Vec<_> = delivered
+        .iter()
+        .map(|delivery| delivery.attempts.last().unwrap().outcome.as_str())
+        .collect();
     assert_eq!(attempts, ["delivered"; EVENTS]);
     scene.suite.stop().await;
 }
@@ -284,7 +302,13 @@ async fn an_event_says_what_happened_and_hides_people() {
     let body = &taken[0].body;
     assert_eq!(taken[0].id, passes.id.to_string());
     assert_eq!(
-        (&body["type"], &body["id"], &body["tenant"], &body["subject"], &body["timestamp"]),
+        (
+            &body["type"],
+            &body["id"],
+            &body["tenant"],
+            &body["subject"],
+            &body["timestamp"]
+        ),
         (
             &json!("lead.assigned.v1"),
             &json!(passes.id.to_string()),
@@ -296,21 +320,30 @@ async fn an_event_says_what_happened_and_hides_people() {
     assert_eq!(body["data"]["contact_name"], "王**");
     assert_eq!(body["data"]["territory"], "华东");
     let taken = scene.taken_in_all("crm", 2).await;
-    assert!(taken.iter().all(|delivery| delivery.body["data"]["contact_name"] == "王芳 13912345678"));
+    assert!(
+        taken
+            .iter()
+            .all(|delivery| delivery.body["data"]["contact_name"] == "王芳 13912345678")
+    );
 
     // What is erased is not kept for anybody, and that it was goes out.
     let erased = SubjectErased {
         lead: "leads/a".to_owned(),
         erasure: "erasures/1".to_owned(),
     };
-    scene.tell(&[scene.fact("reflex.leads.v1.SubjectErased", "leads/a", &erased)]).await;
+    scene
+        .tell(&[scene.fact("reflex.leads.v1.SubjectErased", "leads/a", &erased)])
+        .await;
     let taken = scene.taken_in_all(HOOK, 2).await;
     assert_eq!(taken[1].body["type"], "subject.erased.v1");
     let retry = RetryDeliveryRequest {
         name: format!("{NAME}/deliveries/{}", passes.id),
         request_id: SystemIds.next().to_string(),
     };
-    assert_eq!(scene.admin().retry_delivery(retry).await.unwrap_err().code(), Code::FailedPrecondition);
+    assert_eq!(
+        scene.admin().retry_delivery(retry).await.unwrap_err().code(),
+        Code::FailedPrecondition
+    );
     scene.suite.stop().await;
 }
 
@@ -329,17 +362,26 @@ async fn what_waits_goes_out_when_it_is_resumed_and_can_be_had_again() {
     assert_eq!(again.subscription.unwrap().state, i32::from(State::Paused));
     let facts: Vec<_> = (0..3).map(|number| scene.queued("leads/a", number)).collect();
     scene.tell(&facts).await;
-    eventually("everything waits", async || scene.deliveries(NAME, Progress::Pending).await.len() == 3).await;
+    eventually("everything waits", async || {
+        scene.deliveries(NAME, Progress::Pending).await.len() == 3
+    })
+    .await;
     assert!(scene.taken(HOOK).is_empty());
     let resume = ResumeSubscriptionRequest {
         name: NAME.to_owned(),
         request_id: SystemIds.next().to_string(),
     };
     admin.resume_subscription(resume).await.unwrap();
-    assert_eq!(numbers(&scene.taken_in_all(HOOK, 3).await)["leads/a"], ["L-0", "L-1", "L-2"]);
+    assert_eq!(
+        numbers(&scene.taken_in_all(HOOK, 3).await)["leads/a"],
+        ["L-0", "L-1", "L-2"]
+    );
 
     // An endpoint that says it is gone gets nothing more until somebody resumes it.
-    let gone = Fault::Status { status: 410, retry_after_seconds: None };
+    let gone = Fault::Status {
+        status: 410,
+        retry_after_seconds: None,
+    };
     scene.simulator.fail(HOOK, gone, 1);
     scene.tell(&[scene.queued("leads/b", 3)]).await;
     let disabled = eventually("the subscription is disabled", async || {
@@ -365,7 +407,10 @@ async fn what_waits_goes_out_when_it_is_resumed_and_can_be_had_again() {
         };
         let replayed = admin.replay_subscription(replay).await.unwrap().into_inner();
         assert_eq!((replayed.replayed, replayed.next_cursor.as_str()), (4, ""));
-        eventually("the events came again", async || scene.simulator.deliveries(hook).len() == already + 4).await;
+        eventually("the events came again", async || {
+            scene.simulator.deliveries(hook).len() == already + 4
+        })
+        .await;
         assert_eq!(scene.taken(hook).len(), 4);
     }
     let foreign = ReplaySubscriptionRequest {
@@ -373,7 +418,10 @@ async fn what_waits_goes_out_when_it_is_resumed_and_can_be_had_again() {
         cursor: "nonsense".to_owned(),
         ..ReplaySubscriptionRequest::default()
     };
-    assert_eq!(admin.replay_subscription(foreign).await.unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(
+        admin.replay_subscription(foreign).await.unwrap_err().code(),
+        Code::InvalidArgument
+    );
 
     // One of them, too.
     let retry = RetryDeliveryRequest {
@@ -381,7 +429,10 @@ async fn what_waits_goes_out_when_it_is_resumed_and_can_be_had_again() {
         request_id: SystemIds.next().to_string(),
     };
     admin.retry_delivery(retry).await.unwrap();
-    eventually("the one came again", async || scene.simulator.deliveries(HOOK).len() == 9).await;
+    eventually("the one came again", async || {
+        scene.simulator.deliveries(HOOK).len() == 9
+    })
+    .await;
     let retry = RetryDeliveryRequest {
         name: format!("{NAME}/deliveries/{}", SystemIds.next()),
         request_id: SystemIds.next().to_string(),
@@ -397,8 +448,15 @@ async fn what_waits_goes_out_when_it_is_resumed_and_can_be_had_again() {
         request_id: SystemIds.next().to_string(),
         ..delete
     };
-    assert_eq!(admin.delete_subscription(other_id).await.unwrap_err().code(), Code::NotFound);
-    let listed = admin.list_subscriptions(ListSubscriptionsRequest::default()).await.unwrap().into_inner();
+    assert_eq!(
+        admin.delete_subscription(other_id).await.unwrap_err().code(),
+        Code::NotFound
+    );
+    let listed = admin
+        .list_subscriptions(ListSubscriptionsRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(listed.subscriptions.len(), 1);
     scene.suite.stop().await;
 }
@@ -410,7 +468,13 @@ async fn both_secrets_sign_while_a_receiver_changes_over() {
     let mut admin = scene.admin();
     let mut pinged = async || {
         let test = TestSubscriptionRequest { name: NAME.to_owned() };
-        let attempt = admin.test_subscription(test).await.unwrap().into_inner().attempt.unwrap();
+        let attempt = admin
+            .test_subscription(test)
+            .await
+            .unwrap()
+            .into_inner()
+            .attempt
+            .unwrap();
         (attempt.outcome, attempt.status_code)
     };
     assert_eq!(pinged().await, ("delivered".to_owned(), 204));
@@ -420,7 +484,12 @@ async fn both_secrets_sign_while_a_receiver_changes_over() {
         request_id: SystemIds.next().to_string(),
         ..RotateSubscriptionSecretRequest::default()
     };
-    let rotated = scene.admin().rotate_subscription_secret(rotate.clone()).await.unwrap().into_inner();
+    let rotated = scene
+        .admin()
+        .rotate_subscription_secret(rotate.clone())
+        .await
+        .unwrap()
+        .into_inner();
     assert!(rotated.subscription.unwrap().overlap_end_time.is_some());
     let nothing = RotateSubscriptionSecretRequest {
         secret: "SEC".to_owned(),
@@ -436,7 +505,10 @@ async fn both_secrets_sign_while_a_receiver_changes_over() {
     assert_eq!(pinged().await.1, 204, "the new one signs already");
     scene.tell(&[scene.queued("leads/a", 1)]).await;
     eventually("the event is believed", async || {
-        scene.taken(HOOK).iter().any(|delivery| delivery.body["type"] == "lead.queued.v1")
+        scene
+            .taken(HOOK)
+            .iter()
+            .any(|delivery| delivery.body["type"] == "lead.queued.v1")
     })
     .await;
     scene.simulator.add_webhook(Hook {
@@ -460,13 +532,19 @@ async fn what_cannot_work_is_refused_with_what_was_probably_meant() {
         scene.put(subscription)
     };
     for (put, said) in [
-        (with(|it| it.event_types = vec!["lead.asigned.v1".to_owned()]).await, "\"lead.assigned.v1\""),
+        (
+            with(|it| it.event_types = vec!["lead.asigned.v1".to_owned()]).await,
+            "\"lead.assigned.v1\"",
+        ),
         (with(|it| it.filter = "numbr = 'L-1'".to_owned()).await, "number"),
         (with(|it| it.filter = "number".to_owned()).await, "filter"),
         (with(|it| it.secret = "SEC1".to_owned()).await, "whsec_"),
         (with(|it| it.secret = String::new()).await, "whsec_"),
         (with(|it| it.endpoint = String::new()).await, "endpoint"),
-        (with(|it| it.endpoint = "https://10.0.0.7/hook".to_owned()).await, "endpoint"),
+        (
+            with(|it| it.endpoint = "https://10.0.0.7/hook".to_owned()).await,
+            "endpoint",
+        ),
         (with(|it| it.name = "mes".to_owned()).await, "subscriptions/"),
     ] {
         let refused = put.unwrap_err();
@@ -477,7 +555,11 @@ async fn what_cannot_work_is_refused_with_what_was_probably_meant() {
     let put = with(|it| it.endpoint.push_str("?key=canary")).await.unwrap();
     assert!(put.secret.is_empty() && put.endpoint.ends_with("?key=***"));
     // As it is shown it can be put back.
-    let kept = Subscription { filter: "reason = 'at_capacity'".to_owned(), secret: String::new(), ..put };
+    let kept = Subscription {
+        filter: "reason = 'at_capacity'".to_owned(),
+        secret: String::new(),
+        ..put
+    };
     assert_eq!(scene.put(kept).await.unwrap().filter, "reason = 'at_capacity'");
     scene.tell(&[scene.queued("leads/a", 1)]).await;
     scene.taken_in_all(HOOK, 1).await;

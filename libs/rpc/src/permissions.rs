@@ -194,7 +194,8 @@ mod tests {
                 delivers,
                 "{permission}: integrations only deliver"
             );
-            let system = permission.starts_with("platform.") || ["channels.write", "subscriptions.write"].contains(&permission);
+            let system =
+                permission.starts_with("platform.") || ["channels.write", "subscriptions.write"].contains(&permission);
             assert_eq!(
                 roles.contains(&Manager),
                 !system,

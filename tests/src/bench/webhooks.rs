@@ -123,7 +123,10 @@ impl Outside {
             if !waits {
                 return Ok(());
             }
-            ensure!(started.elapsed() < LIMIT, "deliveries are still pending after {LIMIT:?}");
+            ensure!(
+                started.elapsed() < LIMIT,
+                "deliveries are still pending after {LIMIT:?}"
+            );
             sleep(Duration::from_millis(2)).await;
         }
     }
@@ -161,8 +164,9 @@ pub(super) struct WebhookRate {
 impl WebhookRate {
     pub(super) async fn start(ground: &Ground) -> anyhow::Result<Self> {
         let outside = Outside::start(ground).await?;
-        let tenants: Result<Vec<TenantId>, _> =
-            (0..TENANTS).map(|number| format!("bench-hook-{number}").parse()).collect();
+        let tenants: Result<Vec<TenantId>, _> = (0..TENANTS)
+            .map(|number| format!("bench-hook-{number}").parse())
+            .collect();
         let tenants = tenants?;
         for (number, tenant) in tenants.iter().enumerate() {
             let address = outside.sink.address(&format!("/{number}"));
@@ -190,7 +194,11 @@ impl WebhookRate {
             "tenant": fact.tenant.as_str(), "subject": lead,
             "data": {"lead": lead, "number": "L-20261125-0001", "reason": "at_capacity", "team": "teams/sales"},
         });
-        let (id, body, now) = (fact.id.to_string(), body.to_string().into_bytes(), Timestamp::now().as_second());
+        let (id, body, now) = (
+            fact.id.to_string(),
+            body.to_string().into_bytes(),
+            Timestamp::now().as_second(),
+        );
         let request = http::Request::post(self.outside.sink.address(&format!("/{}", number % TENANTS)))
             .header(ID_HEADER, &id)
             .header(TIMESTAMP_HEADER, now)
@@ -198,7 +206,11 @@ impl WebhookRate {
             .header("content-type", "application/json; charset=utf-8")
             .body(Full::new(Bytes::from(body)))?;
         let response = self.client.request(request).await?;
-        ensure!(response.status().is_success(), "the sink answered {}", response.status());
+        ensure!(
+            response.status().is_success(),
+            "the sink answered {}",
+            response.status()
+        );
         response.into_body().collect().await?;
         Ok(())
     }
@@ -225,7 +237,10 @@ impl Contest for WebhookRate {
             .await;
         let elapsed = started.elapsed();
         let measured = self.measured(facts.len(), elapsed);
-        Ok(Measured { errors: measured.errors + failed as u64, ..measured })
+        Ok(Measured {
+            errors: measured.errors + failed as u64,
+            ..measured
+        })
     }
 
     async fn ours(&mut self, span: Duration) -> anyhow::Result<Measured> {
@@ -263,9 +278,13 @@ impl WebhookIsolation {
         let tenant: TenantId = "bench-isolation".parse()?;
         for number in 0..HEALTHY {
             let address = outside.sink.address(&format!("/{number}"));
-            outside.subscribe(&tenant, &format!("healthy-{number}"), address).await?;
+            outside
+                .subscribe(&tenant, &format!("healthy-{number}"), address)
+                .await?;
         }
-        outside.subscribe(&tenant, "slow", outside.sink.address(sink::SLOW)).await?;
+        outside
+            .subscribe(&tenant, "slow", outside.sink.address(sink::SLOW))
+            .await?;
         outside.subscribe(&tenant, "dead", sink::nobody().await?).await?;
         Ok(Self { outside, tenant })
     }
@@ -286,7 +305,9 @@ impl WebhookIsolation {
         self.outside.arrived(sent).await;
         let elapsed = started.elapsed();
         let (arrived, doubled) = self.outside.sink.take();
-        let took = arrived.iter().filter_map(|((_, id), at)| Some(at.duration_since(*told.get(id.as_str())?)));
+        let took = arrived
+            .iter()
+            .filter_map(|((_, id), at)| Some(at.duration_since(*told.get(id.as_str())?)));
         let latencies = Latencies::new(took);
         Ok(Measured {
             per_second: Measured::rate(sent, elapsed),

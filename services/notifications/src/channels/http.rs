@@ -125,15 +125,18 @@ impl HttpClient {
     /// What is wrong with it; the text does not repeat the address, which may hold a token.
     pub async fn check(&self, address: &str) -> Result<(), Problem> {
         self.rules.check(address)?;
-        let uri: Uri = address.parse().map_err(|_invalid| Problem::new(ENDPOINT, "must be a URL"))?;
+        let uri: Uri = address
+            .parse()
+            .map_err(|_invalid| Problem::new(ENDPOINT, "must be a URL"))?;
         let host = uri.host().unwrap_or_default().to_owned();
         if self.rules.reach(&uri) != Ok(Reach::Public) {
             return Ok(());
         }
         match tokio::time::timeout(LOOK, (self.lookup)(host)).await {
-            Ok(Ok(addresses)) if guard::leads_inside(&addresses) => {
-                Err(Problem::new(ENDPOINT, "leads into the own network or to a reserved address"))
-            }
+            Ok(Ok(addresses)) if guard::leads_inside(&addresses) => Err(Problem::new(
+                ENDPOINT,
+                "leads into the own network or to a reserved address",
+            )),
             _ => Ok(()),
         }
     }

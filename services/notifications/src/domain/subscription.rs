@@ -159,7 +159,11 @@ mod tests {
         ] {
             let checked = check_secret("subscription.secret", secret);
             assert_eq!(checked.is_ok(), fits, "{secret}");
-            assert!(checked.err().is_none_or(|problem| secret.is_empty() || !problem.description.contains(secret)));
+            assert!(
+                checked
+                    .err()
+                    .is_none_or(|problem| secret.is_empty() || !problem.description.contains(secret))
+            );
         }
     }
 
@@ -176,8 +180,16 @@ mod tests {
 
     #[test]
     fn names_of_states_are_read_back() {
-        assert!(State::ALL.into_iter().all(|state| State::find(state.as_str()) == Some(state)));
-        assert!(Progress::ALL.into_iter().all(|state| Progress::find(state.as_str()) == Some(state)));
+        assert!(
+            State::ALL
+                .into_iter()
+                .all(|state| State::find(state.as_str()) == Some(state))
+        );
+        assert!(
+            Progress::ALL
+                .into_iter()
+                .all(|state| Progress::find(state.as_str()) == Some(state))
+        );
         assert_eq!((State::find("x"), Progress::find("")), (None, None));
     }
 }

@@ -20,11 +20,7 @@ use uuid::Uuid;
 use super::{Rpc, check_name, cut, request_id, uuid_of};
 use crate::{
     api::subscriptions as api,
-    app::subscriptions::{
-        manage::Turn,
-        put::WantedSubscription,
-        replay::Span,
-    },
+    app::subscriptions::{manage::Turn, put::WantedSubscription, replay::Span},
     domain::subscription::{MAX_FILTER, MAX_SECRET, MAX_TYPES, SUBSCRIPTION_PREFIX},
     store::subscriptions::Wish,
 };
@@ -76,7 +72,10 @@ impl SubscriptionService for Rpc {
         let mut listed = listed.await?;
         let next_page_token = cut(&self.pages, &query, size, &mut listed, |(one, _)| one.name.clone());
         Ok(Response::new(ListSubscriptionsResponse {
-            subscriptions: listed.into_iter().map(|(one, keys)| api::subscription(&one, keys)).collect(),
+            subscriptions: listed
+                .into_iter()
+                .map(|(one, keys)| api::subscription(&one, keys))
+                .collect(),
             next_page_token,
         }))
     }
@@ -134,10 +133,13 @@ impl SubscriptionService for Rpc {
         // Nanoseconds beyond a second are no duration; they come to nothing.
         let nanos = |nanos: i32| if nanos.unsigned_abs() < 1_000_000_000 { nanos } else { 0 };
         let overlap = request.overlap.map(|overlap| {
-            SignedDuration::from_secs(overlap.seconds).saturating_add(SignedDuration::from_nanos(nanos(overlap.nanos).into()))
+            SignedDuration::from_secs(overlap.seconds)
+                .saturating_add(SignedDuration::from_nanos(nanos(overlap.nanos).into()))
         });
         violations.finish()?;
-        let rotated = self.app.rotate_subscription_secret(&caller.tenant, overlap, id, &request);
+        let rotated = self
+            .app
+            .rotate_subscription_secret(&caller.tenant, overlap, id, &request);
         Ok(Response::new(rotated.await?))
     }
 
@@ -182,11 +184,16 @@ impl SubscriptionService for Rpc {
         let size = page_size(request.page_size, 50, 200)?;
         let query = ("deliveries", &caller.tenant, &request.parent, request.state);
         let before: Option<i64> = self.pages.decode(&query, &request.page_token)?;
-        let listed = self.app.list_deliveries(&caller.tenant, &request.parent, progress, before, size + 1);
+        let listed = self
+            .app
+            .list_deliveries(&caller.tenant, &request.parent, progress, before, size + 1);
         let mut listed = listed.await?;
         let next_page_token = cut(&self.pages, &query, size, &mut listed, |delivery| delivery.sequence);
         Ok(Response::new(ListDeliveriesResponse {
-            deliveries: listed.into_iter().map(|delivery| api::delivery(&request.parent, delivery)).collect(),
+            deliveries: listed
+                .into_iter()
+                .map(|delivery| api::delivery(&request.parent, delivery))
+                .collect(),
             next_page_token,
         }))
     }
@@ -221,7 +228,10 @@ fn wanted(subscription: Subscription, violations: &mut Violations) -> WantedSubs
     violations.text("subscription.secret", &subscription.secret, 0..=MAX_SECRET);
     violations.text("subscription.filter", &subscription.filter, 0..=MAX_FILTER);
     if subscription.event_types.len() > MAX_TYPES {
-        violations.add("subscription.event_types", format!("must have at most {MAX_TYPES} entries"));
+        violations.add(
+            "subscription.event_types",
+            format!("must have at most {MAX_TYPES} entries"),
+        );
     }
     for (at, name) in subscription.event_types.iter().take(MAX_TYPES).enumerate() {
         violations.text(&format!("subscription.event_types[{at}]"), name, 1..=MAX_TYPE);

@@ -212,7 +212,11 @@ pub async fn retry(
     .bind(now.to_sqlx())
     .execute(tx)
     .await?;
-    Ok(if due.rows_affected() > 0 { Again::Due } else { Again::Missing })
+    Ok(if due.rows_affected() > 0 {
+        Again::Due
+    } else {
+        Again::Missing
+    })
 }
 
 /// Makes everything due that waits for a subscription.

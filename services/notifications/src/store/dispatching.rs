@@ -122,7 +122,9 @@ pub async fn load(
     let tenants: Vec<&str> = wanted.iter().map(|wanted| wanted.key.0.as_str()).collect();
     let names: Vec<&str> = wanted.iter().map(|wanted| wanted.key.1.as_str()).collect();
     let counts: Vec<i64> = wanted.iter().map(|wanted| wanted.count).collect();
-    let numbered = (1_i64..).zip(wanted).flat_map(|(number, wanted)| wanted.held.iter().map(move |held| (number, *held)));
+    let numbered = (1_i64..)
+        .zip(wanted)
+        .flat_map(|(number, wanted)| wanted.held.iter().map(move |held| (number, *held)));
     let (holders, held): (Vec<i64>, Vec<i64>) = numbered.unzip();
     let rows: Vec<Row> = sqlx::query_as(
         "select s.tenant_id, s.subscription, s.endpoint, s.secret, s.former_secret, s.overlap_end_time, s.personal_data,
@@ -156,7 +158,8 @@ pub async fn load(
     .await?;
     let mut loaded: Vec<(Key, Sealed, Vec<Due>)> = Vec::new();
     for row in rows {
-        let is_same = |(key, ..): &&mut (Key, Sealed, Vec<Due>)| key.0.as_str() == row.tenant_id && key.1 == row.subscription;
+        let is_same =
+            |(key, ..): &&mut (Key, Sealed, Vec<Due>)| key.0.as_str() == row.tenant_id && key.1 == row.subscription;
         if let Some((.., items)) = loaded.last_mut().filter(is_same) {
             items.push(item(row));
         } else {
@@ -277,7 +280,10 @@ pub async fn store(tx: &mut PgConnection, attempted: &[Attempted]) -> Result<Has
     .bind(time(|attempt| attempt.time))
     .fetch_all(tx)
     .await?;
-    Ok(rows.into_iter().map(|(of, name, version)| ((tenant(&of), name), version)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(of, name, version)| ((tenant(&of), name), version))
+        .collect())
 }
 
 /// What an endpoint's answers say about it.
@@ -303,8 +309,10 @@ pub async fn judge(tx: &mut PgConnection, judged: &[Judged]) -> Result<(), DbErr
     if judged.is_empty() {
         return Ok(());
     }
-    let probe_times: Vec<Option<SqlTimestamp>> =
-        judged.iter().map(|judged| judged.health.probe_time.map(ToSqlx::to_sqlx)).collect();
+    let probe_times: Vec<Option<SqlTimestamp>> = judged
+        .iter()
+        .map(|judged| judged.health.probe_time.map(ToSqlx::to_sqlx))
+        .collect();
     sqlx::query(
         "update subscriptions s set failures = j.failures, probe_time = j.probe_time, state = j.state, reason = j.reason
          from unnest($1::text[], $2::text[], $3::bigint[], $4::integer[], $5::timestamptz[], $6::text[], $7::text[])

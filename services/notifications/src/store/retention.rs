@@ -75,7 +75,11 @@ pub async fn delete_deliveries(worker: &PgPool, before: Timestamp) -> Result<u64
         "delete from deliveries where create_time < $1",
         "delete from subscription_events where create_time < $1",
     ] {
-        rows += sqlx::query(statement).bind(before.to_sqlx()).execute(worker).await?.rows_affected();
+        rows += sqlx::query(statement)
+            .bind(before.to_sqlx())
+            .execute(worker)
+            .await?
+            .rows_affected();
     }
     Ok(rows)
 }

@@ -85,13 +85,11 @@ pub async fn write(tx: &mut PgConnection, new: &NewEvents, now: Timestamp) -> Re
 ///
 /// # Errors
 /// When the database fails.
-pub async fn forget(
-    tx: &mut PgConnection,
-    subjects: &[(TenantId, String)],
-    but: &[&str],
-) -> Result<(), DbError> {
-    let (tenants, names): (Vec<&str>, Vec<&str>) =
-        subjects.iter().map(|(tenant, name)| (tenant.as_str(), name.as_str())).unzip();
+pub async fn forget(tx: &mut PgConnection, subjects: &[(TenantId, String)], but: &[&str]) -> Result<(), DbError> {
+    let (tenants, names): (Vec<&str>, Vec<&str>) = subjects
+        .iter()
+        .map(|(tenant, name)| (tenant.as_str(), name.as_str()))
+        .unzip();
     sqlx::query(
         "with gone as (
              delete from subscription_events e using unnest($1::text[], $2::text[]) as f (tenant_id, subject)

@@ -200,7 +200,11 @@ pub async fn delete(tx: &mut PgConnection, tenant: &TenantId, name: &str) -> Res
         "delete from delivery_attempts where tenant_id = $1 and subscription = $2",
         "delete from deliveries where tenant_id = $1 and subscription = $2",
     ] {
-        sqlx::query(statement).bind(tenant.as_str()).bind(name).execute(&mut *tx).await?;
+        sqlx::query(statement)
+            .bind(tenant.as_str())
+            .bind(name)
+            .execute(&mut *tx)
+            .await?;
     }
     let deleted = sqlx::query("delete from subscriptions where tenant_id = $1 and subscription = $2")
         .bind(tenant.as_str())

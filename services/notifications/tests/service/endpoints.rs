@@ -41,7 +41,10 @@ fn client(answers: &[&[&str]]) -> (HttpClient, Arc<AtomicUsize>) {
         connect: Duration::from_secs(2),
         whole: Duration::from_secs(2),
     };
-    (HttpClient::with_lookup(timeouts, EndpointRules::default(), lookup), asked)
+    (
+        HttpClient::with_lookup(timeouts, EndpointRules::default(), lookup),
+        asked,
+    )
 }
 
 #[tokio::test]
@@ -89,7 +92,10 @@ async fn addresses_in_any_notation_are_refused_without_a_look() {
         let problem = http.check(address).await.unwrap_err();
         assert!(!problem.description.is_empty(), "{address}");
         let sent = http.post_json(address, ::http::HeaderMap::new(), Vec::new()).await;
-        assert!(matches!(sent, Err(Error::Forbidden | Error::Address)), "{address}: {sent:?}");
+        assert!(
+            matches!(sent, Err(Error::Forbidden | Error::Address)),
+            "{address}: {sent:?}"
+        );
     }
     assert_eq!(asked.load(Ordering::SeqCst), 0);
 }
@@ -126,7 +132,11 @@ async fn a_name_that_leads_inside_is_refused_when_it_is_stored_and_when_it_is_us
         ] {
             let (http, asked) = client(&[answer]);
             let problem = http.check(address).await.unwrap_err();
-            assert!(problem.description.contains("own network"), "{inside}: {}", problem.description);
+            assert!(
+                problem.description.contains("own network"),
+                "{inside}: {}",
+                problem.description
+            );
             let sent = http.post_json(address, ::http::HeaderMap::new(), Vec::new()).await;
             assert!(matches!(sent, Err(Error::Forbidden)), "{inside}: {sent:?}");
             assert_eq!(asked.load(Ordering::SeqCst), 2);

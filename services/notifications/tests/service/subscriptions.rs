@@ -1,8 +1,12 @@
 //! From facts to deliveries, on a real database: who gets what, once, and what a tenant without subscriptions pays.
 
+use jiff::SignedDuration;
 use reflex_events::{Envelope, Handler as _};
 use reflex_notifications::{
-    app::{forget::{Janitor, Retention}, subscriptions::put::WantedSubscription},
+    app::{
+        forget::{Janitor, Retention},
+        subscriptions::put::WantedSubscription,
+    },
     store::{
         deliveries::Delivery,
         dispatching::{self, Wanted},
@@ -16,7 +20,6 @@ use reflex_proto::{
 use reflex_runtime::clock::Clock as _;
 use reflex_tenancy::TenantSet;
 use reflex_testing::fixture_time;
-use jiff::SignedDuration;
 
 use crate::{
     facts::Facts,
@@ -40,11 +43,18 @@ impl Scene {
             may_read_contact: false,
         };
         let request = PutSubscriptionRequest::default();
-        self.app.put_subscription(&tenant(), wanted, None, &request).await.unwrap();
+        self.app
+            .put_subscription(&tenant(), wanted, None, &request)
+            .await
+            .unwrap();
     }
 
     async fn deliveries(&self, name: &str) -> Vec<Delivery> {
-        let mut deliveries = self.app.list_deliveries(&tenant(), name, None, None, 1_000).await.unwrap();
+        let mut deliveries = self
+            .app
+            .list_deliveries(&tenant(), name, None, None, 1_000)
+            .await
+            .unwrap();
         deliveries.reverse();
         deliveries
     }
@@ -53,10 +63,21 @@ impl Scene {
     async fn due(&self, held: Vec<i64>, count: i64) -> Vec<String> {
         let now = self.clock.now();
         let due = dispatching::due(&self.database.worker, now).await.unwrap();
-        let wanted: Vec<_> = due.into_iter().map(|key| Wanted { key, count, held: held.clone() }).collect();
+        let wanted: Vec<_> = due
+            .into_iter()
+            .map(|key| Wanted {
+                key,
+                count,
+                held: held.clone(),
+            })
+            .collect();
         let mut tx = self.database.begin("test", &TenantSet::one(&tenant())).await.unwrap();
         let loaded = dispatching::load(&mut tx, &wanted, now).await.unwrap();
-        loaded.into_iter().flat_map(|(.., items)| items).map(|item| item.subject).collect()
+        loaded
+            .into_iter()
+            .flat_map(|(.., items)| items)
+            .map(|item| item.subject)
+            .collect()
     }
 
     async fn rows(&self, table: &'static str) -> i64 {
@@ -88,14 +109,21 @@ async fn each_fact_becomes_one_delivery_for_each_who_wants_it() {
     assert_eq!((scene.rows("events").await, scene.rows("deliveries").await), (0, 0));
 
     scene.subscribe(NAME, &["lead.queued.v1"], "").await;
-    scene.subscribe("subscriptions/a", &["lead.queued.v1"], "team = 'teams/a'").await;
+    scene
+        .subscribe("subscriptions/a", &["lead.queued.v1"], "team = 'teams/a'")
+        .await;
     scene.subscribe("subscriptions/other", &["lead.claimed.v1"], "").await;
     let facts = [("leads/1", "teams/a"), ("leads/2", "teams/b"), ("leads/1", "teams/b")];
     let facts = facts.map(|(lead, team)| queued(&mut scene.facts, lead, team));
     assert!(scene.events.takes(&facts[0]));
     scene.apply(&facts).await.unwrap();
     scene.apply(&facts).await.unwrap();
-    let ids = |deliveries: Vec<Delivery>| deliveries.into_iter().map(|delivery| delivery.event).collect::<Vec<_>>();
+    let ids = |deliveries: Vec<Delivery>| {
+        deliveries
+            .into_iter()
+            .map(|delivery| delivery.event)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(ids(scene.deliveries(NAME).await), facts.each_ref().map(|fact| fact.id));
     assert_eq!(ids(scene.deliveries("subscriptions/a").await), [facts[0].id]);
     assert_eq!(ids(scene.deliveries("subscriptions/other").await), []);
@@ -115,7 +143,12 @@ async fn what_waits_behind_a_failure_of_its_subject_is_not_read() {
     scene.apply(&facts).await.unwrap();
     assert_eq!(scene.due(Vec::new(), 100).await, subjects);
     assert_eq!(scene.due(Vec::new(), 2).await, subjects[..2]);
-    let sequences: Vec<i64> = scene.deliveries(NAME).await.iter().map(|delivery| delivery.sequence).collect();
+    let sequences: Vec<i64> = scene
+        .deliveries(NAME)
+        .await
+        .iter()
+        .map(|delivery| delivery.sequence)
+        .collect();
     assert_eq!(scene.due(sequences[1..3].to_vec(), 100).await, ["leads/1", "leads/3"]);
 
     let mut tx = scene.database.begin("test", &TenantSet::one(&tenant())).await.unwrap();
@@ -145,7 +178,12 @@ async fn what_was_withdrawn_is_neither_kept_nor_delivered() {
     let gone = scene.facts.event("LeadWithdrawn", "leads/1", &gone);
     scene.apply(&[same_batch, other, gone]).await.unwrap();
     assert_eq!(scene.due(Vec::new(), 100).await, ["leads/2", "leads/1"]);
-    let reasons: Vec<_> = scene.deliveries(NAME).await.into_iter().map(|delivery| delivery.reason).collect();
+    let reasons: Vec<_> = scene
+        .deliveries(NAME)
+        .await
+        .into_iter()
+        .map(|delivery| delivery.reason)
+        .collect();
     assert_eq!(reasons, ["what it is about was erased or withdrawn", "", ""]);
 }
 
@@ -172,7 +210,10 @@ async fn what_is_old_is_given_up_and_then_forgotten() {
     scene.clock.set(after(4));
     janitor.forget().await.unwrap();
     assert_eq!(scene.due(Vec::new(), 100).await.len(), 0);
-    assert_eq!(scene.deliveries(NAME).await[0].reason, "the endpoint could not be reached for days");
+    assert_eq!(
+        scene.deliveries(NAME).await[0].reason,
+        "the endpoint could not be reached for days"
+    );
     scene.clock.set(after(7));
     janitor.forget().await.unwrap();
     assert_eq!((scene.rows("events").await, scene.rows("deliveries").await), (0, 0));

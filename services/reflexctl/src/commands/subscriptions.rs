@@ -151,7 +151,11 @@ type Client = SubscriptionServiceClient<Wire>;
 
 impl Subscriptions {
     pub(crate) async fn run(self, output: &Output) -> anyhow::Result<()> {
-        let outcome = match self.connection.connect().and_then(|it| Ok(Client::new(it.to(Owner::Notifications)?))) {
+        let outcome = match self
+            .connection
+            .connect()
+            .and_then(|it| Ok(Client::new(it.to(Owner::Notifications)?)))
+        {
             Ok(client) => self.command.run(client, output).await,
             Err(error) => Err(error),
         };
@@ -167,27 +171,33 @@ impl SubscriptionsCommand {
             Self::Get(named) => {
                 let request = GetSubscriptionRequest { name: named.name() };
                 let response = answer(async || client.clone().get_subscription(request.clone()).await).await?;
-                output.response("reflex.notifications.v1.GetSubscriptionResponse", &response, |response| {
-                    render(response.subscription.as_ref(), output)
-                })?;
+                output.response(
+                    "reflex.notifications.v1.GetSubscriptionResponse",
+                    &response,
+                    |response| render(response.subscription.as_ref(), output),
+                )?;
                 Ok(())
             }
             Self::Pause(named) => {
                 let (name, request_id) = (named.name(), request_id());
                 let request = PauseSubscriptionRequest { name, request_id };
                 let response = answer(async || client.clone().pause_subscription(request.clone()).await).await?;
-                output.response("reflex.notifications.v1.PauseSubscriptionResponse", &response, |response| {
-                    render(response.subscription.as_ref(), output)
-                })?;
+                output.response(
+                    "reflex.notifications.v1.PauseSubscriptionResponse",
+                    &response,
+                    |response| render(response.subscription.as_ref(), output),
+                )?;
                 Ok(())
             }
             Self::Resume(named) => {
                 let (name, request_id) = (named.name(), request_id());
                 let request = ResumeSubscriptionRequest { name, request_id };
                 let response = answer(async || client.clone().resume_subscription(request.clone()).await).await?;
-                output.response("reflex.notifications.v1.ResumeSubscriptionResponse", &response, |response| {
-                    render(response.subscription.as_ref(), output)
-                })?;
+                output.response(
+                    "reflex.notifications.v1.ResumeSubscriptionResponse",
+                    &response,
+                    |response| render(response.subscription.as_ref(), output),
+                )?;
                 Ok(())
             }
             Self::Delete(named) => {
@@ -214,7 +224,11 @@ impl SubscriptionsCommand {
             Self::Test(named) => {
                 let request = TestSubscriptionRequest { name: named.name() };
                 let response = answer(async || client.clone().test_subscription(request.clone()).await).await?;
-                output.response("reflex.notifications.v1.TestSubscriptionResponse", &response, render_test)?;
+                output.response(
+                    "reflex.notifications.v1.TestSubscriptionResponse",
+                    &response,
+                    render_test,
+                )?;
                 Ok(())
             }
         }
@@ -243,9 +257,11 @@ impl Put {
             request_id: request_id(),
         };
         let response = answer(async || client.clone().put_subscription(request.clone()).await).await?;
-        output.response("reflex.notifications.v1.PutSubscriptionResponse", &response, |response| {
-            render(response.subscription.as_ref(), output)
-        })?;
+        output.response(
+            "reflex.notifications.v1.PutSubscriptionResponse",
+            &response,
+            |response| render(response.subscription.as_ref(), output),
+        )?;
         Ok(())
     }
 }
@@ -260,9 +276,11 @@ impl Rotate {
             request_id: request_id(),
         };
         let response = answer(async || client.clone().rotate_subscription_secret(request.clone()).await).await?;
-        output.response("reflex.notifications.v1.RotateSubscriptionSecretResponse", &response, |response| {
-            render(response.subscription.as_ref(), output)
-        })?;
+        output.response(
+            "reflex.notifications.v1.RotateSubscriptionSecretResponse",
+            &response,
+            |response| render(response.subscription.as_ref(), output),
+        )?;
         Ok(())
     }
 }
@@ -288,9 +306,11 @@ impl Replay {
                 break;
             }
         }
-        output.response("reflex.notifications.v1.ReplaySubscriptionResponse", &replayed, |replayed| {
-            format!("{} events go out again\n", replayed.replayed)
-        })?;
+        output.response(
+            "reflex.notifications.v1.ReplaySubscriptionResponse",
+            &replayed,
+            |replayed| format!("{} events go out again\n", replayed.replayed),
+        )?;
         Ok(())
     }
 }
@@ -310,9 +330,11 @@ impl Deliveries {
             page_token: self.page.page_token.clone(),
         };
         let response = answer(async || client.clone().list_deliveries(request.clone()).await).await?;
-        output.response("reflex.notifications.v1.ListDeliveriesResponse", &response, |response| {
-            render_deliveries(response, output)
-        })?;
+        output.response(
+            "reflex.notifications.v1.ListDeliveriesResponse",
+            &response,
+            |response| render_deliveries(response, output),
+        )?;
         Ok(())
     }
 }
@@ -323,7 +345,11 @@ async fn list(client: Client, page: &PageArgs, output: &Output) -> anyhow::Resul
         page_token: page.page_token.clone(),
     };
     let response = answer(async || client.clone().list_subscriptions(request.clone()).await).await?;
-    output.response("reflex.notifications.v1.ListSubscriptionsResponse", &response, render_list)?;
+    output.response(
+        "reflex.notifications.v1.ListSubscriptionsResponse",
+        &response,
+        render_list,
+    )?;
     Ok(())
 }
 
@@ -349,7 +375,9 @@ fn events(subscription: &Subscription) -> String {
 }
 
 fn render(subscription: Option<&Subscription>, output: &Output) -> String {
-    let Some(subscription) = subscription else { return String::new() };
+    let Some(subscription) = subscription else {
+        return String::new();
+    };
     let mut facts = Table::new(["subscription", subscription.name.as_str()]);
     for (label, value) in [
         ("state", word(subscription.state().as_str_name(), "STATE_")),
@@ -357,9 +385,20 @@ fn render(subscription: Option<&Subscription>, output: &Output) -> String {
         ("endpoint", subscription.endpoint.clone()),
         ("events", events(subscription)),
         ("filter", subscription.filter.clone()),
-        ("people", if subscription.personal_data { "unmasked" } else { "masked" }.to_owned()),
+        (
+            "people",
+            if subscription.personal_data {
+                "unmasked"
+            } else {
+                "masked"
+            }
+            .to_owned(),
+        ),
         ("public keys", subscription.public_keys.join(" ")),
-        ("former secret until", output.time(subscription.overlap_end_time.as_ref())),
+        (
+            "former secret until",
+            output.time(subscription.overlap_end_time.as_ref()),
+        ),
         ("failures in a row", subscription.failures.to_string()),
         ("not called before", output.time(subscription.probe_time.as_ref())),
         ("changed", output.time(subscription.update_time.as_ref())),
@@ -372,7 +411,9 @@ fn render(subscription: Option<&Subscription>, output: &Output) -> String {
 }
 
 fn render_deliveries(response: &ListDeliveriesResponse, output: &Output) -> String {
-    let mut table = Table::new(["WRITTEN", "EVENT", "SUBJECT", "STATE", "ATTEMPTS", "LAST", "NEXT", "DELIVERY"]);
+    let mut table = Table::new([
+        "WRITTEN", "EVENT", "SUBJECT", "STATE", "ATTEMPTS", "LAST", "NEXT", "DELIVERY",
+    ]);
     for delivery in &response.deliveries {
         table.row([
             output.time(delivery.create_time.as_ref()),
@@ -389,8 +430,13 @@ fn render_deliveries(response: &ListDeliveriesResponse, output: &Output) -> Stri
 }
 
 fn said(attempt: &DeliveryAttempt) -> String {
-    let took = attempt.latency.as_ref().and_then(|latency| Duration::try_from(*latency).ok());
-    let took = took.map(|took| format!(" in {} ms", took.as_millis())).unwrap_or_default();
+    let took = attempt
+        .latency
+        .as_ref()
+        .and_then(|latency| Duration::try_from(*latency).ok());
+    let took = took
+        .map(|took| format!(" in {} ms", took.as_millis()))
+        .unwrap_or_default();
     match (attempt.status_code, attempt.detail.as_str()) {
         (0, detail) => format!("{detail}{took}"),
         (status, _) => format!("{status}{took}"),
@@ -398,6 +444,8 @@ fn said(attempt: &DeliveryAttempt) -> String {
 }
 
 fn render_test(response: &TestSubscriptionResponse) -> String {
-    let Some(attempt) = &response.attempt else { return String::new() };
+    let Some(attempt) = &response.attempt else {
+        return String::new();
+    };
     format!("{}: {}\n", word(&attempt.outcome, ""), said(attempt))
 }

@@ -71,7 +71,10 @@ impl Sink {
     pub(super) fn take(&self) -> (HashMap<Key, Instant>, u64) {
         let arrived = std::mem::take(&mut *self.arrived.lock());
         let doubled = arrived.values().map(|(_, times)| times.saturating_sub(1)).sum();
-        (arrived.into_iter().map(|(key, (first, _))| (key, first)).collect(), doubled)
+        (
+            arrived.into_iter().map(|(key, (first, _))| (key, first)).collect(),
+            doubled,
+        )
     }
 }
 
@@ -96,12 +99,21 @@ async fn serve(listener: TcpListener, arrived: Arrived) {
 
 async fn take(request: Request<Incoming>, arrived: Arrived) -> Result<Response<Empty<Bytes>>, Infallible> {
     let path = request.uri().path().to_owned();
-    let id = request.headers().get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+    let id = request
+        .headers()
+        .get("webhook-id")
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
     let is_whole = request.into_body().collect().await.is_ok();
     if path == SLOW {
         tokio::time::sleep(SLOWNESS).await;
     } else if is_whole {
-        arrived.lock().entry((path, id)).or_insert_with(|| (Instant::now(), 0)).1 += 1;
+        arrived
+            .lock()
+            .entry((path, id))
+            .or_insert_with(|| (Instant::now(), 0))
+            .1 += 1;
     }
     let mut response = Response::new(Empty::new());
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -48,18 +48,34 @@ pub fn catalogue() -> &'static Catalogue {
 impl Catalogue {
     fn read() -> Self {
         let pool = reflex_proto::descriptor_pool();
-        let personal = pool.get_extension_by_name(PERSONAL).expect("an option of our own protos");
+        let personal = pool
+            .get_extension_by_name(PERSONAL)
+            .expect("an option of our own protos");
         let is_personal = |field: &FieldDescriptor| *field.options().get_extension(&personal) == Value::Bool(true);
         let files = pool.files().filter(|file| file.name().ends_with("/events.proto"));
-        let entries = files.flat_map(|file| file.messages().collect::<Vec<_>>()).filter_map(|descriptor| {
-            let name = event_type::of_kind(descriptor.full_name())?;
-            let personal = descriptor.fields().filter(is_personal).map(|field| field.name().to_owned());
-            let personal = personal.collect();
-            Some((descriptor.full_name().to_owned(), Entry { name, descriptor, personal }))
-        });
+        let entries = files
+            .flat_map(|file| file.messages().collect::<Vec<_>>())
+            .filter_map(|descriptor| {
+                let name = event_type::of_kind(descriptor.full_name())?;
+                let personal = descriptor
+                    .fields()
+                    .filter(is_personal)
+                    .map(|field| field.name().to_owned());
+                let personal = personal.collect();
+                Some((
+                    descriptor.full_name().to_owned(),
+                    Entry {
+                        name,
+                        descriptor,
+                        personal,
+                    },
+                ))
+            });
         let by_kind: HashMap<String, Entry> = entries.collect();
-        let kinds: BTreeMap<String, String> =
-            by_kind.iter().map(|(kind, entry)| (entry.name.clone(), kind.clone())).collect();
+        let kinds: BTreeMap<String, String> = by_kind
+            .iter()
+            .map(|(kind, entry)| (entry.name.clone(), kind.clone()))
+            .collect();
         let names = kinds.keys().map(|name| Field::new(name.clone(), Type::Text)).collect();
         Self {
             by_kind,
@@ -124,8 +140,12 @@ impl Entry {
     #[must_use]
     pub fn data(&self, bytes: &[u8], personal: bool) -> Option<Map<String, Json>> {
         let message = DynamicMessage::decode(self.descriptor.clone(), bytes).ok()?;
-        let options = SerializeOptions::new().use_proto_field_name(true).skip_default_fields(false);
-        let json = message.serialize_with_options(serde_json::value::Serializer, &options).ok()?;
+        let options = SerializeOptions::new()
+            .use_proto_field_name(true)
+            .skip_default_fields(false);
+        let json = message
+            .serialize_with_options(serde_json::value::Serializer, &options)
+            .ok()?;
         let Json::Object(mut said) = json else { return None };
         for field in self.descriptor.fields() {
             let value = said.entry(field.name()).or_insert(Json::Null);
@@ -176,7 +196,10 @@ mod tests {
         let catalogue = catalogue();
         assert_eq!(catalogue.by_kind.len(), catalogue.kinds.len());
         assert_eq!(catalogue.kind_of("lead.assigned.v1"), Some(ASSIGNED));
-        assert_eq!(catalogue.kind_of("notification.sent.v1"), Some("reflex.notifications.v1.NotificationSent"));
+        assert_eq!(
+            catalogue.kind_of("notification.sent.v1"),
+            Some("reflex.notifications.v1.NotificationSent")
+        );
         assert_eq!(catalogue.nearest("lead.asigned.v1"), Some("lead.assigned.v1"));
         assert_eq!(catalogue.kind_of("lead.asigned.v1"), None);
     }
@@ -187,14 +210,20 @@ mod tests {
             lead: "leads/a".to_owned(),
             contact_name: "王芳 13912345678".to_owned(),
             fencing_token: 7,
-            assign_time: Some(prost_types::Timestamp { seconds: 1_771_200_000, nanos: 0 }),
+            assign_time: Some(prost_types::Timestamp {
+                seconds: 1_771_200_000,
+                nanos: 0,
+            }),
             ..LeadAssigned::default()
         };
         let entry = catalogue().of_kind(ASSIGNED).unwrap();
         let data = entry.data(&assigned.encode_to_vec(), false).unwrap();
         assert_eq!(data["contact_name"], "王**");
         assert_eq!((&data["company"], &data["claim_due_time"]), (&json!(""), &Json::Null));
-        assert_eq!((&data["fencing_token"], &data["assign_time"]), (&json!("7"), &json!("2026-02-16T00:00:00Z")));
+        assert_eq!(
+            (&data["fencing_token"], &data["assign_time"]),
+            (&json!("7"), &json!("2026-02-16T00:00:00Z"))
+        );
         assert_eq!(data.len(), 15);
         let whole = entry.data(&assigned.encode_to_vec(), true).unwrap();
         assert_eq!(whole["contact_name"], "王芳 13912345678");

@@ -78,14 +78,16 @@ struct Done {
 /// What became of a round trip to the database.
 enum Answered {
     Loaded(Result<Loaded, DbError>),
-    Stored(Vec<Attempted>, Vec<Judged>, Vec<Key>, Result<HashMap<Key, i64>, DbError>),
+    Stored(
+        Vec<Attempted>,
+        Vec<Judged>,
+        Vec<Key>,
+        Result<HashMap<Key, i64>, DbError>,
+    ),
 }
 
-/// What was read, and whether there may be more.
-struct Loaded {
-    found: Vec<(Key, Sealed, Vec<Due>)>,
-    more: bool,
-}
+/// What was read, by subscription.
+type Loaded = Vec<(Key, Sealed, Vec<Due>)>;
 
 /// What a shard has at hand.
 #[derive(Default)]
@@ -110,24 +112,27 @@ impl Dispatcher {
     async fn read(&self, hold: &Hold, mut at_hand: HashMap<Key, Vec<i64>>) -> Result<Loaded, DbError> {
         let now = self.clock.now();
         let due = dispatching::due(&self.database.worker, now).await?;
-        let ours = due.into_iter().filter(|(of, name)| shard_of(of, name, DISPATCH_SHARDS) == hold.index());
+        let ours = due
+            .into_iter()
+            .filter(|(of, name)| shard_of(of, name, DISPATCH_SHARDS) == hold.index());
         let wanted: Vec<Wanted> = ours
             .filter_map(|key| {
                 let has = at_hand.remove(&key).unwrap_or_default();
-                let count = line::PAGE.checked_sub(has.len()).filter(|count| *count > line::PAGE / 2)?;
+                let count = line::PAGE
+                    .checked_sub(has.len())
+                    .filter(|count| *count > line::PAGE / 2)?;
                 let count = i64::try_from(count).unwrap_or(1);
                 Some(Wanted { key, count, held: has })
             })
             .collect();
         if wanted.is_empty() {
-            return Ok(Loaded { found: Vec::new(), more: false });
+            return Ok(Vec::new());
         }
         let tenants: TenantSet = wanted.iter().map(|wanted| wanted.key.0.clone()).collect();
         let mut tx = self.database.begin_held("load_deliveries", &tenants, &[hold]).await?;
         let found = dispatching::load(&mut tx, &wanted, now).await?;
         tx.commit().await?;
-        let more = found.iter().any(|(.., items)| items.len() >= line::PAGE / 2);
-        Ok(Loaded { found, more })
+        Ok(found)
     }
 
     async fn store(&self, hold: &Hold, attempted: Vec<Attempted>, judged: Vec<Judged>, back: Vec<Key>) -> Answered {
@@ -160,7 +165,11 @@ impl Dispatcher {
             work.wrote = true;
             let rest = work.attempted.split_off(work.attempted.len().min(PORTION));
             let attempted = mem::replace(&mut work.attempted, rest);
-            let judged = work.lines.iter_mut().filter_map(|(key, line)| line.judged(key, GONE)).collect();
+            let judged = work
+                .lines
+                .iter_mut()
+                .filter_map(|(key, line)| line.judged(key, GONE))
+                .collect();
             let back = mem::take(&mut work.back);
             return Some(self.store(hold, attempted, judged, back).boxed());
         }
@@ -168,7 +177,11 @@ impl Dispatcher {
             return None;
         }
         (work.look, work.wrote) = (false, false);
-        let at_hand = work.lines.iter().map(|(key, line)| (key.clone(), line.held())).collect();
+        let at_hand = work
+            .lines
+            .iter()
+            .map(|(key, line)| (key.clone(), line.held()))
+            .collect();
         Some(self.load(hold, at_hand).boxed())
     }
 
@@ -176,8 +189,7 @@ impl Dispatcher {
     async fn take(&self, work: &mut Work, answered: Answered) -> bool {
         let error = match answered {
             Answered::Loaded(Ok(loaded)) => {
-                work.look |= loaded.more;
-                for (key, sealed, items) in loaded.found {
+                for (key, sealed, items) in loaded {
                     self.line_up(work, &key, &sealed, items);
                 }
                 return true;
@@ -259,6 +271,7 @@ impl Work {
         let spread = rand::random();
         if line.finish(&due, &verdict.outcome, now, spread) {
             self.back.push(key.clone());
+            self.look = true;
         }
         let mut attempted = Attempted {
             sequence: due.sequence,
@@ -303,7 +316,7 @@ impl Work {
             if active.get(key).copied() != line.version() {
                 line.put_back();
             }
-            self.look |= line.is_short();
+            self.look |= line.wants_more();
             if line.is_idle() {
                 self.lines.remove(key);
             }
@@ -314,7 +327,10 @@ impl Work {
 impl ShardWorker for Dispatcher {
     async fn work(&self, hold: Hold, stop: CancellationToken) {
         let mut woken = self.wake.listen();
-        let mut work = Work { look: true, ..Work::default() };
+        let mut work = Work {
+            look: true,
+            ..Work::default()
+        };
         let mut running = FuturesUnordered::new();
         let mut trip: OptionFuture<BoxFuture<'_, Answered>> = None.into();
         let mut at_trip = false;

@@ -67,10 +67,15 @@ impl FanOut {
             if is_forgotten_by(&events[at..], event) {
                 continue;
             }
-            let Some(listeners) = self.listeners.of(&event.tenant) else { continue };
+            let Some(listeners) = self.listeners.of(&event.tenant) else {
+                continue;
+            };
             let asked = listeners.iter().any(|listener| listener.asks());
             // Bytes that are no message of theirs say nothing; every filter finds blanks.
-            let data = asked.then(|| entry.data(&event.data, true)).flatten().unwrap_or_default();
+            let data = asked
+                .then(|| entry.data(&event.data, true))
+                .flatten()
+                .unwrap_or_default();
             let said = Said {
                 event_type: &entry.name,
                 subject: &event.subject,
@@ -97,5 +102,7 @@ impl FanOut {
 fn is_forgotten_by(rest: &[Envelope], event: &Envelope) -> bool {
     let forgets = |kind: &str| FORGETTING.contains(&kind);
     !forgets(&event.kind)
-        && rest.iter().any(|later| forgets(&later.kind) && later.tenant == event.tenant && later.subject == event.subject)
+        && rest
+            .iter()
+            .any(|later| forgets(&later.kind) && later.tenant == event.tenant && later.subject == event.subject)
 }

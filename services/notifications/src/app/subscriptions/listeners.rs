@@ -66,7 +66,9 @@ impl Filter {
     pub fn passes(&self, said: Said<'_>, context: &Context) -> bool {
         let mut facts = Facts::new(&self.schema);
         for slot in self.predicate.fields() {
-            let Some(field) = self.schema.field(*slot) else { continue };
+            let Some(field) = self.schema.field(*slot) else {
+                continue;
+            };
             let value = match (said.data.get(&field.name), field.name.as_str()) {
                 (Some(json), _) => Value::from_json(json, field.kind).unwrap_or(Value::Blank),
                 (None, "type") => said.event_type.into(),
@@ -157,7 +159,10 @@ impl Listeners {
         let kept = self.kept.read();
         let listeners = kept.get(tenant)?;
         let entry = catalogue().of_kind(kind)?;
-        listeners.iter().any(|listener| listener.wants(&entry.name)).then_some(entry)
+        listeners
+            .iter()
+            .any(|listener| listener.wants(&entry.name))
+            .then_some(entry)
     }
 
     /// Returns when and where filters are computed.
@@ -181,14 +186,18 @@ impl Listeners {
         let before = self.kept.read().clone();
         let mut found: HashMap<TenantId, Vec<Arc<Listener>>> = HashMap::new();
         for (tenant, name, wish) in wishes {
-            let known = before.get(&tenant).and_then(|of| of.iter().find(|listener| listener.name == name));
+            let known = before
+                .get(&tenant)
+                .and_then(|of| of.iter().find(|listener| listener.name == name));
             let listener = match known {
                 Some(known) if known.wish == wish => Arc::clone(known),
                 _ => Arc::new(Listener::new(name, wish)),
             };
             found.entry(tenant).or_default().push(listener);
         }
-        let found = found.into_iter().map(|(tenant, listeners)| (tenant, Arc::new(listeners)));
+        let found = found
+            .into_iter()
+            .map(|(tenant, listeners)| (tenant, Arc::new(listeners)));
         *self.kept.write() = found.collect();
         Ok(())
     }

@@ -2,13 +2,13 @@
 
 use jiff::SignedDuration;
 use prost::Message;
+use reflex_pg::database::Transaction;
 use reflex_pg::once::{self, Claim, Once};
 use reflex_proto::notifications::v1::{
     DeleteSubscriptionRequest, DeleteSubscriptionResponse, RetryDeliveryRequest, RetryDeliveryResponse,
     RotateSubscriptionSecretRequest, RotateSubscriptionSecretResponse,
 };
 use reflex_signatures::standard_webhooks::Keys;
-use reflex_pg::database::Transaction;
 use reflex_tenancy::{TenantId, TenantSet};
 use secrecy::ExposeSecret;
 use uuid::Uuid;
@@ -60,7 +60,10 @@ impl App {
         after: Option<&str>,
         limit: i64,
     ) -> Result<Vec<Shown>, Error> {
-        let mut tx = self.database.begin("list_subscriptions", &TenantSet::one(tenant)).await?;
+        let mut tx = self
+            .database
+            .begin("list_subscriptions", &TenantSet::one(tenant))
+            .await?;
         let found = subscriptions::list(&mut tx, tenant, after, limit).await?;
         let shown = found.into_iter().map(|subscription| {
             let keys = self.public_keys(tenant, &subscription)?;
@@ -71,11 +74,18 @@ impl App {
 
     /// Returns the halves of Ed25519 keys that receivers get.
     pub(super) fn public_keys(&self, tenant: &TenantId, subscription: &Subscription) -> Result<Vec<String>, Error> {
-        let former = subscription.former.as_ref().filter(|(_, until)| *until > self.clock.now());
+        let former = subscription
+            .former
+            .as_ref()
+            .filter(|(_, until)| *until > self.clock.now());
         let mut public = Vec::new();
         for sealed in std::iter::once(&subscription.secret).chain(former.map(|(sealed, _)| sealed)) {
             let secret = self.sealer.open(place(tenant, &subscription.name, "secret"), sealed)?;
-            public.extend(Keys::parse(secret.expose_secret()).map(|keys| keys.public()).unwrap_or_default());
+            public.extend(
+                Keys::parse(secret.expose_secret())
+                    .map(|keys| keys.public())
+                    .unwrap_or_default(),
+            );
         }
         Ok(public)
     }
@@ -97,7 +107,10 @@ impl App {
             Turn::Resume => "/reflex.notifications.v1.SubscriptionService/ResumeSubscription",
         };
         let now = self.clock.now();
-        let mut tx = self.database.begin("turn_subscription", &TenantSet::one(tenant)).await?;
+        let mut tx = self
+            .database
+            .begin("turn_subscription", &TenantSet::one(tenant))
+            .await?;
         let claim = match once::claim(&mut tx, tenant, method, request_id, request).await? {
             Once::New(claim) => claim,
             Once::Answered(response) => return Ok(response),
@@ -114,7 +127,10 @@ impl App {
             }
         }
         subscriptions::put(&mut tx, tenant, &subscription).await?;
-        let response = answer(api::subscriptions::subscription(&subscription, self.public_keys(tenant, &subscription)?));
+        let response = answer(api::subscriptions::subscription(
+            &subscription,
+            self.public_keys(tenant, &subscription)?,
+        ));
         self.finish(tx, claim, &response).await?;
         Ok(response)
     }
@@ -130,7 +146,10 @@ impl App {
         request: &DeleteSubscriptionRequest,
     ) -> Result<DeleteSubscriptionResponse, Error> {
         const METHOD: &str = "/reflex.notifications.v1.SubscriptionService/DeleteSubscription";
-        let mut tx = self.database.begin("delete_subscription", &TenantSet::one(tenant)).await?;
+        let mut tx = self
+            .database
+            .begin("delete_subscription", &TenantSet::one(tenant))
+            .await?;
         let claim = match once::claim(&mut tx, tenant, METHOD, request_id, request).await? {
             Once::New(claim) => claim,
             Once::Answered(response) => return Ok(response),
@@ -164,7 +183,9 @@ impl App {
             Once::Answered(response) => return Ok(response),
         };
         let mut subscription = found(&mut tx, tenant, &request.name).await?;
-        let sealed = self.sealer.seal(place(tenant, &request.name, "secret"), &request.secret)?;
+        let sealed = self
+            .sealer
+            .seal(place(tenant, &request.name, "secret"), &request.secret)?;
         let former = std::mem::replace(&mut subscription.secret, sealed);
         subscription.former = (until > now).then_some((former, until));
         subscription.update_time = now;

@@ -23,7 +23,10 @@ impl App {
     /// # Errors
     /// When there is none of this name.
     pub async fn test_subscription(&self, tenant: &TenantId, name: &str) -> Result<Tried, Error> {
-        let mut tx = self.database.begin("test_subscription", &TenantSet::one(tenant)).await?;
+        let mut tx = self
+            .database
+            .begin("test_subscription", &TenantSet::one(tenant))
+            .await?;
         let found = subscriptions::find(&mut tx, tenant, name, Lock::None).await?;
         tx.commit().await?;
         let subscription = found.ok_or_else(|| Error::NotFound(name.to_owned()))?;

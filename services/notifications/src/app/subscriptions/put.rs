@@ -70,7 +70,10 @@ impl App {
         let subscription = self.build_subscription(tenant, wanted, present)?;
         subscriptions::put(&mut tx, tenant, &subscription).await?;
         let response = PutSubscriptionResponse {
-            subscription: Some(api::subscriptions::subscription(&subscription, self.public_keys(tenant, &subscription)?)),
+            subscription: Some(api::subscriptions::subscription(
+                &subscription,
+                self.public_keys(tenant, &subscription)?,
+            )),
         };
         claim.answer(&mut tx, &response).await?;
         tx.commit().await?;
@@ -136,7 +139,9 @@ fn check_wish(wish: &Wish) -> Result<(), Error> {
     let mut problems = Vec::new();
     for name in &wish.event_types {
         if catalogue().kind_of(name).is_none() {
-            let near = catalogue().nearest(name).map(|near| format!(", did you mean {near:?}?"));
+            let near = catalogue()
+                .nearest(name)
+                .map(|near| format!(", did you mean {near:?}?"));
             let description = format!("has no event {name:?}{}", near.unwrap_or_default());
             problems.push(Problem::new("subscription.event_types", description));
         }
@@ -147,7 +152,11 @@ fn check_wish(wish: &Wish) -> Result<(), Error> {
     {
         problems.push(Problem::new("subscription.filter", error.text(Lang::En)));
     }
-    if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Invalid(problems))
+    }
 }
 
 fn at_endpoint(problem: Problem) -> Error {

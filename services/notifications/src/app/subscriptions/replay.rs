@@ -46,7 +46,10 @@ impl App {
     ) -> Result<ReplaySubscriptionResponse, Error> {
         const METHOD: &str = "/reflex.notifications.v1.SubscriptionService/ReplaySubscription";
         let now = self.clock.now();
-        let mut tx = self.database.begin("replay_subscription", &TenantSet::one(tenant)).await?;
+        let mut tx = self
+            .database
+            .begin("replay_subscription", &TenantSet::one(tenant))
+            .await?;
         let claim = match once::claim(&mut tx, tenant, METHOD, request_id, request).await? {
             Once::New(claim) => claim,
             Once::Answered(response) => return Ok(response),
@@ -56,8 +59,11 @@ impl App {
         let listener = Listener::new(subscription.name, subscription.wish);
         let kept = subscription_events::list(&mut tx, tenant, span.after, span.from, PORTION).await?;
         let context = self.subscribing.listeners.context();
-        let wanted: Vec<i64> =
-            kept.iter().filter(|event| is_wanted(&listener, event, &context)).map(|event| event.sequence).collect();
+        let wanted: Vec<i64> = kept
+            .iter()
+            .filter(|event| is_wanted(&listener, event, &context))
+            .map(|event| event.sequence)
+            .collect();
         subscription_events::replay(&mut tx, tenant, &request.name, &wanted, now).await?;
         let is_full = i64::try_from(kept.len()).is_ok_and(|count| count == PORTION);
         let next = kept.last().filter(|_| is_full).map(|last| cursor(last.sequence));
@@ -73,7 +79,9 @@ impl App {
 }
 
 fn is_wanted(listener: &Listener, event: &Kept, context: &reflex_expr::Context) -> bool {
-    let Some(entry) = catalogue().of_kind(&event.kind) else { return false };
+    let Some(entry) = catalogue().of_kind(&event.kind) else {
+        return false;
+    };
     let data = entry.data(&event.data, true).unwrap_or_default();
     let said = Said {
         event_type: &entry.name,

@@ -1,7 +1,10 @@
 //! What events are called outside: "lead.assigned.v1" is `reflex.leads.v1.LeadAssigned`.
 
 /// Messages that are called otherwise than their words say.
-const CALLED: [(&str, &str); 2] = [("ClaimExpired", "lead.claim_expired"), ("FollowUpRecorded", "followup.recorded")];
+const CALLED: [(&str, &str); 2] = [
+    ("ClaimExpired", "lead.claim_expired"),
+    ("FollowUpRecorded", "followup.recorded"),
+];
 
 /// Returns what the event of a message is called, none for a name that is no event's: the first word, what happened to it, and
 /// the version of its package.
@@ -49,7 +52,13 @@ mod tests {
         ] {
             assert_eq!(of_kind(kind).as_deref(), Some(called));
         }
-        for kind in ["", "LeadAssigned", "reflex.leads.v1.Lead", "reflex.leads.LeadAssigned", "a.v1."] {
+        for kind in [
+            "",
+            "LeadAssigned",
+            "reflex.leads.v1.Lead",
+            "reflex.leads.LeadAssigned",
+            "a.v1.",
+        ] {
             assert_eq!(of_kind(kind), None, "{kind}");
         }
     }

@@ -202,7 +202,11 @@ mod tests {
             (503, Outcome::RetryLater(asked)),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(judge_status(status, Some(Duration::from_secs(7))).0, outcome, "{status}");
+            assert_eq!(
+                judge_status(status, Some(Duration::from_secs(7))).0,
+                outcome,
+                "{status}"
+            );
         }
     }
 }

@@ -10,11 +10,7 @@ use jiff::Timestamp;
 
 use super::{attempt::Keychain, state_of};
 use crate::{
-    domain::subscription::{
-        Outcome, State,
-        health::Health,
-        retry::MAX_FAILURES,
-    },
+    domain::subscription::{Outcome, State, health::Health, retry::MAX_FAILURES},
     store::dispatching::{Due, Judged, Key, Sealed},
 };
 
@@ -40,6 +36,8 @@ pub(super) struct Line {
     /// Whether what the endpoint's answers say about it is written down.
     pub(super) is_judged: bool,
     queue: BTreeMap<i64, Due>,
+    /// Whether so much was read that there may be more.
+    may_have_more: bool,
     /// Under way, or ended and not written down yet.
     taken: HashSet<i64>,
     in_flight: usize,
@@ -68,6 +66,7 @@ impl Line {
         if self.gone {
             return;
         }
+        self.may_have_more = items.len() >= PAGE / 2;
         for due in items {
             let is_blocked = self.blocked.iter().any(|(_, subject)| *subject == due.subject);
             if !is_blocked && !self.taken.contains(&due.sequence) {
@@ -149,6 +148,7 @@ impl Line {
     /// Forgets what is not under way; it is read again.
     pub(super) fn put_back(&mut self) {
         self.queue.clear();
+        self.may_have_more = true;
     }
 
     /// Returns the events at hand.
@@ -156,9 +156,9 @@ impl Line {
         self.queue.keys().chain(&self.taken).copied().collect()
     }
 
-    /// Returns whether more may be read.
-    pub(super) fn is_short(&self) -> bool {
-        self.queue.len() < PAGE / 4
+    /// Returns whether more is to be read: there may be some, and there is room.
+    pub(super) fn wants_more(&self) -> bool {
+        self.may_have_more && self.queue.len() < PAGE / 4
     }
 
     /// Returns whether nothing is at hand and everything is written down.
