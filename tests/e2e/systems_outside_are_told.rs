@@ -289,7 +289,8 @@ async fn an_event_says_what_happened_and_hides_people() {
         event_types: vec!["lead.assigned.v1".to_owned()],
         ..whole
     };
-    let denied = scene.client(Role::Manager).put_subscription(PutSubscriptionRequest {
+    let mut manager = scene.client(Role::Manager);
+    let denied = manager.put_subscription(PutSubscriptionRequest {
         subscription: Some(whole.clone()),
         request_id: SystemIds.next().to_string(),
     });

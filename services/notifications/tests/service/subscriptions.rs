@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use reflex_events::{Envelope, Handler as _};
 use reflex_notifications::{
+    Error,
     app::{
         forget::{Janitor, Retention},
         subscriptions::put::WantedSubscription,
@@ -126,7 +127,7 @@ async fn each_fact_becomes_one_delivery_for_each_who_wants_it() {
     };
     assert_eq!(ids(scene.deliveries(NAME).await), facts.each_ref().map(|fact| fact.id));
     assert_eq!(ids(scene.deliveries("subscriptions/a").await), [facts[0].id]);
-    assert_eq!(ids(scene.deliveries("subscriptions/other").await), []);
+    assert!(scene.deliveries("subscriptions/other").await.is_empty());
     assert_eq!(scene.rows("events").await, 3);
 
     let mut elsewhere = queued(&mut scene.facts, "leads/1", "teams/a");
@@ -217,4 +218,24 @@ async fn what_is_old_is_given_up_and_then_forgotten() {
     scene.clock.set(after(7));
     janitor.forget().await.unwrap();
     assert_eq!((scene.rows("events").await, scene.rows("deliveries").await), (0, 0));
+}
+
+#[tokio::test]
+async fn peoples_data_is_only_given_by_those_who_may_read_it() {
+    let scene = Scene::start().await;
+    let wanted = |may_read_contact| WantedSubscription {
+        name: NAME.to_owned(),
+        endpoint: "https://hooks.invalid/reflex".into(),
+        secret: SECRET.into(),
+        wish: Wish {
+            event_types: Vec::new(),
+            filter: String::new(),
+            personal_data: true,
+        },
+        may_read_contact,
+    };
+    let request = PutSubscriptionRequest::default();
+    let put = async |may| scene.app.put_subscription(&tenant(), wanted(may), None, &request).await;
+    assert!(matches!(put(false).await, Err(Error::Denied("leads.read_contact"))));
+    assert!(put(true).await.is_ok());
 }

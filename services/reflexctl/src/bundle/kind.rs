@@ -102,7 +102,7 @@ const PLAIN: Facts = Facts {
     output_only: &[],
 };
 
-const FACTS: [Facts; 22] = [
+const FACTS: [Facts; 23] = [
     Facts {
         kind: Kind::Calendar,
         name: "Calendar",

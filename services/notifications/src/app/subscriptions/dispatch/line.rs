@@ -166,3 +166,107 @@ impl Line {
         self.queue.is_empty() && self.taken.is_empty() && self.is_judged
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use reflex_sealing::Sealer;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{app::subscriptions::dispatch::place, domain::subscription::health::BREAKER_FAILURES};
+
+    fn key() -> Key {
+        ("huadong".parse().unwrap(), "subscriptions/mes".to_owned())
+    }
+
+    fn now() -> Timestamp {
+        "2026-03-02T01:00:00Z".parse().unwrap()
+    }
+
+    fn line(health: Health, subjects: &[&str]) -> Line {
+        let sealer = Sealer::new(&"0123456789abcdef0123456789abcdef".into()).unwrap();
+        let (tenant, name) = key();
+        let seal = |part, text| sealer.seal(place(&tenant, &name, part), text).unwrap();
+        let stored = Sealed {
+            endpoint: seal("endpoint", "https://hooks.example/"),
+            secret: seal("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+            former: None,
+            personal_data: false,
+            health,
+            version: 1,
+        };
+        let mut line = Line::default();
+        line.turn_to(Arc::new(Keychain::open(&sealer, &key(), &stored).unwrap()), &stored);
+        line.add(items(1, subjects));
+        line
+    }
+
+    fn items(first: i64, subjects: &[&str]) -> Vec<Due> {
+        let due = |(sequence, subject): (i64, &&str)| Due {
+            sequence,
+            event: Uuid::nil(),
+            subject: (*subject).to_owned(),
+            attempts: 0,
+            failures: 0,
+            kind: String::new(),
+            time: now(),
+            data: Vec::new(),
+        };
+        (first..).zip(subjects).map(due).collect()
+    }
+
+    fn next(line: &mut Line) -> Option<i64> {
+        line.next(&key(), now()).map(|job| job.due.sequence)
+    }
+
+    #[test]
+    fn a_subject_has_one_event_under_way_and_others_do_not_wait_for_it() {
+        let mut line = line(Health::default(), &["a", "a", "b", "a"]);
+        assert_eq!(
+            [next(&mut line), next(&mut line), next(&mut line)],
+            [Some(1), Some(3), None]
+        );
+        let first = &items(1, &["a"])[0];
+        assert!(!line.finish(first, &Outcome::Delivered, now(), 20));
+        assert_eq!([next(&mut line), next(&mut line)], [Some(2), None]);
+        assert!(!line.is_idle());
+        assert_eq!(line.held().len(), 4, "what is not written down is not read again");
+    }
+
+    #[test]
+    fn nothing_goes_behind_a_failure_that_is_not_written_down() {
+        let mut line = line(Health::default(), &["a", "a", "b"]);
+        assert_eq!(next(&mut line), Some(1));
+        line.finish(&items(1, &["a"])[0], &Outcome::RetryLater(None), now(), 20);
+        line.add(items(2, &["a"]));
+        assert_eq!([next(&mut line), next(&mut line)], [Some(3), None]);
+        line.let_go(1);
+        line.add(items(2, &["a"]));
+        assert_eq!(next(&mut line), Some(2));
+    }
+
+    #[test]
+    fn a_failing_endpoint_gets_one_probe_and_a_gone_one_nothing() {
+        let health = Health {
+            failures: BREAKER_FAILURES,
+            probe_time: Some(now()),
+        };
+        let mut line = line(health, &["a", "b", "c"]);
+        assert_eq!([next(&mut line), next(&mut line)], [Some(1), None]);
+        line.finish(&items(1, &["a"])[0], &Outcome::RetryLater(None), now(), 20);
+        assert_eq!(next(&mut line), None, "it rests");
+        let judged = line.judged(&key(), "gone").unwrap();
+        assert_eq!(judged.health.failures, BREAKER_FAILURES + 1);
+        assert_eq!(judged.state, State::Active);
+        assert!(line.judged(&key(), "gone").is_none(), "it is said once");
+        line.add(items(2, &["b", "c"]));
+        let later = now() + SignedDuration::from_hours(1);
+        let probe = line.next(&key(), later).unwrap();
+        assert!(line.finish(&probe.due, &Outcome::Delivered, later, 20), "it is back");
+        line.finish(&items(3, &["c"])[0], &Outcome::Gone, later, 20);
+        line.add(items(4, &["d"]));
+        assert!(line.next(&key(), later).is_none());
+        assert_eq!(line.judged(&key(), "gone").unwrap().state, State::Disabled);
+    }
+}
