@@ -775,11 +775,6 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         MISSING,
     ),
     (
-        "notifications.v1.SubscriptionService/DeleteSubscription",
-        r#"{"name": "<subscription>"}"#,
-        MISSING,
-    ),
-    (
         "notifications.v1.SubscriptionService/RotateSubscriptionSecret",
         r#"{"name": "<subscription>", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}"#,
         MISSING,
@@ -806,6 +801,12 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
     ),
     (
         "notifications.v1.SubscriptionService/TestSubscription",
+        r#"{"name": "<subscription>"}"#,
+        MISSING,
+    ),
+    // The last one, as its owner sends these requests, too.
+    (
+        "notifications.v1.SubscriptionService/DeleteSubscription",
         r#"{"name": "<subscription>"}"#,
         MISSING,
     ),

@@ -349,7 +349,7 @@ async fn an_event_says_what_happened_and_hides_people() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_goes_out_when_it_is_resumed_and_can_be_had_again() {
+async fn what_waits_goes_out_when_it_is_resumed() {
     let scene = Scene::start().await;
     scene.subscribe(HOOK).await;
     let mut admin = scene.admin();
@@ -398,6 +398,17 @@ async fn what_waits_goes_out_when_it_is_resumed_and_can_be_had_again() {
     admin.resume_subscription(resume).await.unwrap();
     scene.taken_in_all(HOOK, 4).await;
 
+    scene.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_kept_can_be_had_again() {
+    let scene = Scene::start().await;
+    scene.subscribe(HOOK).await;
+    let mut admin = scene.admin();
+    let facts: Vec<_> = (0..4).map(|number| scene.queued("leads/a", number)).collect();
+    scene.tell(&facts).await;
+    scene.taken_in_all(HOOK, 4).await;
     // A new subscription gets what was kept, one that had it gets it again under the same ids.
     scene.subscribe("late").await;
     for (hook, already) in [("late", 0), (HOOK, 4)] {
