@@ -17,6 +17,7 @@ pub(crate) mod duplicates;
 pub(crate) mod erasures;
 pub(crate) mod escalations;
 pub(crate) mod field_recomputes;
+pub(crate) mod file_capture;
 pub(crate) mod follow_ups;
 pub(crate) mod form_versions;
 pub(crate) mod forms;
