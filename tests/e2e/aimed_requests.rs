@@ -783,6 +783,63 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         MISSING,
     ),
     (
+        "notifications.v1.SubscriptionService/PutSubscription",
+        r#"{"subscription": {"name": "<subscription>", "endpoint": "https://oapi.dingtalk.com/x", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}}"#,
+        Own,
+    ),
+    (
+        "notifications.v1.SubscriptionService/GetSubscription",
+        r#"{"name": "<subscription>"}"#,
+        MISSING,
+    ),
+    ("notifications.v1.SubscriptionService/ListSubscriptions", "{}", Nothing),
+    (
+        "notifications.v1.SubscriptionService/PauseSubscription",
+        r#"{"name": "<subscription>"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.SubscriptionService/ResumeSubscription",
+        r#"{"name": "<subscription>"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.SubscriptionService/RotateSubscriptionSecret",
+        r#"{"name": "<subscription>", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.SubscriptionService/ReplaySubscription",
+        r#"{"name": "<subscription>"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.SubscriptionService/ListDeliveries",
+        r#"{"parent": "<subscription>"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.SubscriptionService/ListDeliveries",
+        r#"{"parent": "<subscription>", "pageSize": 1, "pageToken": "<page_of_deliveries>"}"#,
+        INVALID,
+    ),
+    (
+        "notifications.v1.SubscriptionService/RetryDelivery",
+        r#"{"name": "<delivery>"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.SubscriptionService/TestSubscription",
+        r#"{"name": "<subscription>"}"#,
+        MISSING,
+    ),
+    // The last one, as its owner sends these requests, too.
+    (
+        "notifications.v1.SubscriptionService/DeleteSubscription",
+        r#"{"name": "<subscription>"}"#,
+        MISSING,
+    ),
+    (
         "notifications.v1.TemplateService/PutTemplate",
         r#"{"template": {"key": "lead_assigned", "locale": "zh-CN", "title": "{{number}}", "body": "{{number}} {{company}}"}}"#,
         Own,

@@ -21,7 +21,7 @@ use reflex_runtime::{
 use reflex_tenancy::{TenantId, TenantSet};
 use reflex_testing::eventually;
 use reflex_tests::{
-    simulator::{Robot, Simulator, SimulatorOptions},
+    simulator::{Hook, Robot, Simulator, SimulatorOptions},
     suite::Suite,
 };
 use serde_json::{Value, json};
@@ -91,6 +91,15 @@ impl Furnished {
             messages["messages"].to_string().contains("lead_escalated")
         })
         .await;
+        let delivered = eventually("a system outside is told", async || {
+            let request = json!({"parent": "subscriptions/crm-9", "state": "STATE_DELIVERED"});
+            let answer = furnishing
+                .ask("notifications.v1.SubscriptionService/ListDeliveries", request)
+                .await;
+            answer["deliveries"].is_array().then_some(answer)
+        })
+        .await;
+        furnishing.keep(&delivered, &[("delivery", "/deliveries/0/name")]);
         furnishing.calls().await;
         furnishing.imports().await;
         clock.advance(SignedDuration::from_mins(2));
@@ -338,6 +347,19 @@ impl Furnishing<'_> {
             .ask("notifications.v1.ChannelService/PutQuota", json!({"quota": quota}))
             .await;
         self.keep(&answer, &[("quota", "/quota/name")]);
+        simulator.add_webhook(Hook {
+            token: "crm-9".to_owned(),
+            secret: HOOK_SECRET.to_owned(),
+        });
+        let subscription = json!({"name": "subscriptions/crm-9", "endpoint": simulator.webhook_address("crm-9"),
+            "secret": HOOK_SECRET, "filter": format!("subject <> '{MARK}'")});
+        let answer = self
+            .ask(
+                "notifications.v1.SubscriptionService/PutSubscription",
+                json!({"subscription": subscription}),
+            )
+            .await;
+        self.keep(&answer, &[("subscription", "/subscription/name")]);
         let template = json!({"key": "lead_assigned", "locale": "zh-CN", "title": format!("{MARK} {{{{number}}}}"),
             "body": "{{number}} {{company}}"});
         self.ask(
@@ -620,6 +642,11 @@ impl Furnishing<'_> {
                 json!({"pageSize": 1}),
             ),
             (
+                "page_of_deliveries",
+                "notifications.v1.SubscriptionService/ListDeliveries",
+                json!({"parent": "subscriptions/crm-9", "pageSize": 1}),
+            ),
+            (
                 "page_of_inbox",
                 "notifications.v1.InboxService/ListInboxItems",
                 json!({"recipient": MEMBER, "pageSize": 1}),
@@ -630,6 +657,9 @@ impl Furnishing<'_> {
         }
     }
 }
+
+/// What the system outside checks signatures with.
+const HOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// The days off of a year to come.
 pub(crate) const HOLIDAYS: &str =

@@ -28,6 +28,7 @@ mod people_are_forgotten;
 mod permissions;
 mod registries_keep_the_contract;
 mod setup_is_exported;
+mod systems_outside_are_told;
 mod tags_open_the_way;
 mod tenants_are_apart;
 mod webhook_channel;

@@ -23,6 +23,18 @@ const WORKER_READS: &[(&str, &[&str])] = &[
         "company_lookups",
         &["domain", "next_attempt_time", "shard", "tenant_id"],
     ),
+    (
+        "deliveries",
+        &[
+            "create_time",
+            "next_attempt_time",
+            "sequence",
+            "state",
+            "subscription",
+            "tenant_id",
+        ],
+    ),
+    ("delivery_attempts", &["create_time", "tenant_id"]),
     ("duplicate_requests", &["*"]),
     ("duplicate_sweeps", &["*"]),
     ("field_recomputes", &["*"]),
@@ -51,6 +63,20 @@ const WORKER_READS: &[(&str, &[&str])] = &[
     ("reroute_requests", &["*"]),
     ("shard_leases", &["*"]),
     ("shard_members", &["*"]),
+    ("subscription_events", &["create_time", "tenant_id"]),
+    (
+        "subscriptions",
+        &[
+            "event_types",
+            "failures",
+            "filter",
+            "personal_data",
+            "probe_time",
+            "state",
+            "subscription",
+            "tenant_id",
+        ],
+    ),
     ("timers", &["*"]),
 ];
 

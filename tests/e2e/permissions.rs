@@ -24,8 +24,8 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 148),
-    (Role::Manager, 141),
+    (Role::Admin, 159),
+    (Role::Manager, 144),
     (Role::Sales, 75),
     (Role::Integration, 9),
     (Role::Viewer, 61),

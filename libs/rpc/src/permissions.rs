@@ -65,6 +65,10 @@ const GRANTS: &[(&str, &[Role])] = &[
     // Shows leads, and costs as much as reading all of them.
     ("routing.simulate", &[Admin, Manager]),
     ("routing.write", &[Admin, Manager]),
+    // Systems outside that are told facts ...
+    ("subscriptions.read", &[Admin, Manager]),
+    // ... where these go, signed with which secret.
+    ("subscriptions.write", &[Admin]),
     ("tags.read", &[Admin, Manager, Sales, Viewer, Service]),
     ("tags.write", &[Admin, Manager]),
     ("templates.read", &[Admin, Manager, Viewer, Service]),
@@ -192,7 +196,8 @@ mod tests {
                 delivers,
                 "{permission}: integrations only deliver"
             );
-            let system = permission.starts_with("platform.") || permission == "channels.write";
+            let system =
+                permission.starts_with("platform.") || ["channels.write", "subscriptions.write"].contains(&permission);
             assert_eq!(
                 roles.contains(&Manager),
                 !system,

@@ -1,5 +1,7 @@
 //! Our types as the API shows them.
 
+pub mod subscriptions;
+
 use jiff::{SignedDuration, Timestamp};
 use reflex_proto::notifications::v1 as proto;
 

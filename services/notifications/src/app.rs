@@ -11,6 +11,7 @@ pub mod report_bounce;
 pub mod send;
 pub mod send_loop;
 pub mod settings;
+pub mod subscriptions;
 pub mod watch_inbox;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use reflex_sealing::Sealer;
 
 use crate::{domain::channel::EndpointRules, wake::Wake};
 use settings::SettingsCache;
+use subscriptions::Subscribing;
 
 /// What the use cases of the API need.
 pub struct App {
@@ -44,4 +46,6 @@ pub struct App {
     pub relay_wake: RelayWake,
     /// Wakes the senders after a channel changed.
     pub sender_wake: Wake,
+    /// What systems outside are told with.
+    pub subscribing: Subscribing,
 }

@@ -1,7 +1,8 @@
 //! Rules of telling people things: which words ([`template`], [`text`]), how much a channel may take ([`budget`]), what is
 //! merged ([`merge`]), when a failed message is tried again ([`retry`]), what a channel must look like ([`channel`],
 //! [`account`]) and can take ([`capability`]), where it may lead ([`address`]), what may be sent in a month ([`quota`]), what a
-//! mail server sends back ([`bounce`]), when to keep off full hours ([`jitter`]).
+//! mail server sends back ([`bounce`]), when to keep off full hours ([`jitter`]), which facts systems outside are told and when
+//! again ([`subscription`]).
 //!
 //! Pure: no transport, no store, no clock.
 
@@ -16,6 +17,7 @@ pub mod merge;
 pub mod message;
 pub mod quota;
 pub mod retry;
+pub mod subscription;
 pub mod template;
 pub mod text;
 

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     app::{
         notify::{Facts, Notifier},
+        subscriptions::fan_out::FanOut,
         watch_inbox::{NewItem, Watchers},
     },
     domain::{
@@ -38,6 +39,8 @@ pub struct LeadEvents {
     pub sender_wake: Wake,
     /// Those who watch inboxes.
     pub watchers: Arc<Watchers>,
+    /// Hands facts on to systems outside.
+    pub fan_out: Arc<FanOut>,
 }
 
 impl Handler for LeadEvents {
@@ -47,6 +50,10 @@ impl Handler for LeadEvents {
         reader(kind).is_some()
     }
 
+    fn takes(&self, event: &Envelope) -> bool {
+        self.wants(&event.kind) || self.fan_out.wants(&event.tenant, &event.kind)
+    }
+
     async fn apply(&self, tx: &mut PgConnection, events: &[Envelope]) -> Result<Vec<NewItem>, HandlerError> {
         let mut facts = Facts::default();
         for event in events {
@@ -54,12 +61,42 @@ impl Handler for LeadEvents {
                 read(event, &mut facts)?;
             }
         }
-        Ok(self.notifier.notify(tx, facts).await?)
+        let items = self.notifier.notify(tx, facts).await?;
+        self.fan_out.write(tx, events).await?;
+        Ok(items)
     }
 
     fn applied(&self, items: Vec<NewItem>) {
+        self.fan_out.written();
         self.sender_wake.wake();
         self.watchers.hand(items);
+    }
+}
+
+/// Hands our own facts on to systems outside.
+pub struct OwnEvents {
+    /// Hands them on.
+    pub fan_out: Arc<FanOut>,
+}
+
+impl Handler for OwnEvents {
+    type After = ();
+
+    /// Asked of events, not of kinds: who listens is a tenant's matter.
+    fn wants(&self, _kind: &str) -> bool {
+        false
+    }
+
+    fn takes(&self, event: &Envelope) -> bool {
+        self.fan_out.wants(&event.tenant, &event.kind)
+    }
+
+    async fn apply(&self, tx: &mut PgConnection, events: &[Envelope]) -> Result<(), HandlerError> {
+        Ok(self.fan_out.write(tx, events).await?)
+    }
+
+    fn applied(&self, (): ()) {
+        self.fan_out.written();
     }
 }
 

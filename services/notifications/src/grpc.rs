@@ -3,6 +3,7 @@
 mod channels;
 mod inbox;
 mod messages;
+mod subscriptions;
 mod templates;
 
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use reflex_events::dead_letter_service::DeadLetters;
 use reflex_proto::{
     notifications::v1::{
         channel_service_server::ChannelServiceServer, inbox_service_server::InboxServiceServer,
-        message_service_server::MessageServiceServer, template_service_server::TemplateServiceServer,
+        message_service_server::MessageServiceServer, subscription_service_server::SubscriptionServiceServer,
+        template_service_server::TemplateServiceServer,
     },
     platform::v1::dead_letter_service_server::DeadLetterServiceServer,
 };
@@ -34,6 +36,7 @@ pub const SERVICES: &[&str] = &[
     "reflex.notifications.v1.ChannelService",
     "reflex.notifications.v1.InboxService",
     "reflex.notifications.v1.MessageService",
+    "reflex.notifications.v1.SubscriptionService",
     "reflex.notifications.v1.TemplateService",
     "reflex.platform.v1.DeadLetterService",
 ];
@@ -60,6 +63,7 @@ pub fn routes(rpc: &Rpc, dead_letters: DeadLetters<Arc<LeadEvents>>) -> Routes {
         .add_service(ChannelServiceServer::new(rpc.clone()))
         .add_service(InboxServiceServer::new(rpc.clone()))
         .add_service(MessageServiceServer::new(rpc.clone()))
+        .add_service(SubscriptionServiceServer::new(rpc.clone()))
         .add_service(TemplateServiceServer::new(rpc.clone()))
         .add_service(DeadLetterServiceServer::new(dead_letters));
     routes.routes()

@@ -34,6 +34,12 @@ use app::{
     send::{Sender, SenderParts},
     send_loop::{SEND_SHARDS, SendLoop},
     settings::SettingsCache,
+    subscriptions::{
+        Subscribing,
+        dispatch::{DISPATCH_SHARDS, Dispatcher},
+        fan_out::FanOut,
+        listeners::Listeners,
+    },
     watch_inbox::{WatchLimits, Watchers},
 };
 use channels::{
@@ -41,7 +47,7 @@ use channels::{
     http::{HttpClient, Timeouts},
 };
 use domain::channel::EndpointRules;
-use events::LeadEvents;
+use events::{LeadEvents, OwnEvents};
 use wake::Wake;
 
 pub use config::{Config, DEFAULTS};
@@ -58,6 +64,12 @@ pub const SCHEMA: Schema = Schema {
 
 /// Fewer characters make no key.
 const MIN_KEY: usize = 32;
+
+/// How long endpoints of systems outside may take.
+const ENDPOINT_PATIENCE: Timeouts = Timeouts {
+    connect: Duration::from_secs(3),
+    whole: Duration::from_secs(10),
+};
 
 /// The service as a program.
 pub struct Notifications;
@@ -107,7 +119,7 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),
         settings: Arc::clone(&settings),
-        zone,
+        zone: zone.clone(),
     };
     let endpoint_rules = EndpointRules {
         allow_plain_http: config.allow_plain_http,
@@ -136,10 +148,12 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
         patience: Duration::from_secs(config.watch.patience_seconds),
     };
     let watchers = Arc::new(Watchers::new(database.clone(), watch, Wake::default()));
+    let (subscribing, fan_out) = spawn_subscribing(foundation, &sealer, &endpoint_rules, zone).await?;
     let lead_events = Arc::new(LeadEvents {
         notifier,
         sender_wake: sender_wake.clone(),
         watchers: Arc::clone(&watchers),
+        fan_out,
     });
     let janitor = Janitor {
         database: database.clone(),
@@ -157,6 +171,7 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
             settings,
             relay_wake: foundation.relay.clone(),
             sender_wake,
+            subscribing,
         }),
         watchers: Arc::clone(&watchers),
         pages: pages.clone(),
@@ -170,7 +185,6 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
         lead_events,
         clock,
     );
-
     foundation.spawn_shards("consume-leads", STREAM_SHARDS, consumer);
     foundation.spawn_shards("send", SEND_SHARDS, send_loop);
     foundation.spawn_shards("forget", 1, janitor);
@@ -189,6 +203,51 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
         .await)
 }
 
+/// Starts what tells systems outside; what leads tells comes by the consumer of leads.
+async fn spawn_subscribing(
+    foundation: &Foundation,
+    sealer: &Sealer,
+    rules: &EndpointRules,
+    zone: TimeZone,
+) -> anyhow::Result<(Subscribing, Arc<FanOut>)> {
+    let Environment { clock, tasks, .. } = foundation.environment.clone();
+    let database = foundation.db.clone();
+    let subscribing = Subscribing {
+        listeners: Arc::new(Listeners::new(database.clone(), Arc::clone(&clock), zone)),
+        http: HttpClient::new(ENDPOINT_PATIENCE, rules.clone()),
+        wake: Wake::default(),
+    };
+    // Known before the first event comes, so that none is passed over that somebody wants.
+    subscribing.listeners.refresh().await.context("reading subscriptions")?;
+    let fan_out = Arc::new(FanOut::new(
+        Arc::clone(&subscribing.listeners),
+        subscribing.wake.clone(),
+    ));
+    let dispatcher = Dispatcher {
+        database: database.clone(),
+        clock: Arc::clone(&clock),
+        http: subscribing.http.clone(),
+        sealer: sealer.clone(),
+        wake: subscribing.wake.clone(),
+    };
+    let own_events = OwnEvents {
+        fan_out: Arc::clone(&fan_out),
+    };
+    let consumer = Consumer::new(
+        database,
+        foundation.redis.clone(),
+        events::STREAM,
+        events::SERVICE,
+        own_events,
+        clock,
+    );
+    foundation.spawn_shards("consume-own", STREAM_SHARDS, consumer);
+    foundation.spawn_shards("dispatch", DISPATCH_SHARDS, dispatcher);
+    let listeners = Arc::clone(&subscribing.listeners);
+    tasks.spawn("watch-subscriptions", listeners.run(tasks.stop()));
+    Ok((subscribing, fan_out))
+}
+
 /// Checks settings that no type can.
 fn check(config: &Config) -> anyhow::Result<()> {
     let key_length = config.page_token_key.expose_secret().len();
@@ -200,6 +259,11 @@ fn check(config: &Config) -> anyhow::Result<()> {
     ensure!(
         retention.message_days >= retention.inbox_days,
         "retention.message_days must not be less than retention.inbox_days"
+    );
+    ensure!(
+        retention.event_days > app::forget::WAIT_DAYS,
+        "retention.event_days must be more than {}, the days events wait for endpoints",
+        app::forget::WAIT_DAYS
     );
     ensure!(
         u64::from(retention.repeat_days) * 24 > config.outbox_retention_hours,

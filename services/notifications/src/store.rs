@@ -3,6 +3,8 @@
 
 pub mod attempts;
 pub mod channels;
+pub mod deliveries;
+pub mod dispatching;
 pub mod erasing;
 pub mod inbox;
 pub mod messages;
@@ -12,6 +14,8 @@ pub mod reservations;
 pub mod retention;
 pub mod sending;
 pub mod stops;
+pub mod subscription_events;
+pub mod subscriptions;
 pub mod templates;
 pub mod withdrawing;
 

@@ -13,7 +13,10 @@ use jiff::Timestamp;
 use reflex_runtime::telemetry;
 use tracing::{Instrument, Span, field};
 
-use crate::domain::channel::{EndpointRules, Reach};
+use crate::domain::{
+    Problem,
+    channel::{EndpointRules, Reach},
+};
 use guard::{Forbidden, Guard};
 
 pub use guard::Lookup;
@@ -29,6 +32,10 @@ const POOL_IDLE: Duration = Duration::from_secs(30);
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8");
+/// How long the look where an address leads may take before it is stored.
+const LOOK: Duration = Duration::from_secs(2);
+/// The field that addresses of channels come in.
+const ENDPOINT: &str = "channel.endpoint";
 
 /// How long one exchange may take.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +117,29 @@ impl HttpClient {
             guard,
             rules,
             timeouts,
+        }
+    }
+
+    /// Looks where an address leads before it is stored. A name that leads nowhere yet passes: every connection is checked again,
+    /// and by the address that is connected to.
+    ///
+    /// # Errors
+    /// What is wrong with it; the text does not repeat the address, which may hold a token.
+    pub async fn check(&self, address: &str) -> Result<(), Problem> {
+        self.rules.check(address)?;
+        let uri: Uri = address
+            .parse()
+            .map_err(|_invalid| Problem::new(ENDPOINT, "must be a URL"))?;
+        if self.rules.reach(&uri) != Ok(Reach::Public) {
+            return Ok(());
+        }
+        let host = uri.host().unwrap_or_default();
+        match tokio::time::timeout(LOOK, self.guard.find(host, Reach::Public)).await {
+            Ok(Err(error)) if error.is::<Forbidden>() => Err(Problem::new(
+                ENDPOINT,
+                "leads into the own network or to a reserved address",
+            )),
+            _ => Ok(()),
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod api;
 mod dead_letters;
+mod endpoints;
 mod erasing;
 mod facts;
 mod forgetting;
@@ -12,4 +13,5 @@ mod months;
 mod scene;
 mod sending;
 mod served;
+mod subscriptions;
 mod telling;

@@ -18,9 +18,13 @@ use reflex_notifications::{
         put_channel::WantedChannel,
         send::{Sender, SenderParts, Step},
         settings::SettingsCache,
+        subscriptions::{Subscribing, fan_out::FanOut, listeners::Listeners},
         watch_inbox::{WatchLimits, Watchers},
     },
-    channels::{Channel, Endpoint, Outcome, Providers, Rendered},
+    channels::{
+        Channel, Endpoint, Outcome, Providers, Rendered,
+        http::{HttpClient, Timeouts},
+    },
     domain::{
         account::Account,
         budget::Limits,
@@ -91,6 +95,12 @@ impl Scene {
             relay_wake: RelayWake::default(),
         });
         let inbox_wake = Wake::default();
+        let zone = TimeZone::get("Asia/Shanghai").unwrap();
+        let subscribing = Subscribing {
+            listeners: Arc::new(Listeners::new(database.clone(), clock.clone(), zone)),
+            http: HttpClient::new(Timeouts::default(), EndpointRules::default()),
+            wake: Wake::default(),
+        };
         let events = LeadEvents {
             notifier: Notifier {
                 clock: clock.clone(),
@@ -100,6 +110,7 @@ impl Scene {
             },
             sender_wake: Wake::default(),
             watchers: Arc::new(Watchers::new(database.clone(), WATCH_LIMITS, inbox_wake.clone())),
+            fan_out: Arc::new(FanOut::new(subscribing.listeners.clone(), subscribing.wake.clone())),
         };
         let app = App {
             database: database.clone(),
@@ -111,6 +122,7 @@ impl Scene {
             settings,
             relay_wake: RelayWake::default(),
             sender_wake: Wake::default(),
+            subscribing,
         };
         Self {
             database,

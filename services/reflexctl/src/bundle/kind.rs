@@ -51,6 +51,8 @@ pub enum Kind {
     Quota,
     /// Words of a message.
     Template,
+    /// System outside that is told facts.
+    Subscription,
 }
 
 /// Which of the services a resource lives in.
@@ -102,7 +104,7 @@ const PLAIN: Facts = Facts {
     output_only: &[],
 };
 
-const FACTS: [Facts; 22] = [
+const FACTS: [Facts; 23] = [
     Facts {
         kind: Kind::Calendar,
         name: "Calendar",
@@ -351,6 +353,27 @@ const FACTS: [Facts; 22] = [
         put: "PutTemplate",
         read: Some("ListTemplates"),
         output_only: &["version"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::Subscription,
+        name: "Subscription",
+        message: "reflex.notifications.v1.Subscription",
+        service: "reflex.notifications.v1.SubscriptionService",
+        put: "PutSubscription",
+        read: Some("ListSubscriptions"),
+        collection: Some("subscriptions"),
+        write_only: &["secret"],
+        output_only: &[
+            "state",
+            "reason",
+            "public_keys",
+            "overlap_end_time",
+            "failures",
+            "probe_time",
+            "create_time",
+            "update_time",
+        ],
         ..PLAIN
     },
 ];
