@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 142),
-    (Role::Manager, 137),
+    (Role::Admin, 144),
+    (Role::Manager, 139),
     (Role::Sales, 74),
     (Role::Integration, 8),
     (Role::Viewer, 60),
-    (Role::Service, 67),
+    (Role::Service, 69),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,13 +2,19 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reflex_proto::notifications::v1 as proto;
+use uuid::Uuid;
 
 use crate::{
     domain::{
+        action::Action,
+        action_link::Claim,
         channel::Kind,
         message::{Class, State},
+        template::Locale,
     },
-    store::{attempts::Attempt, channels::Channel, inbox::Item, messages::Message, templates::OwnTemplate},
+    store::{
+        answers::Linked, attempts::Attempt, channels::Channel, inbox::Item, messages::Message, templates::OwnTemplate,
+    },
 };
 
 /// Shows an inbox item.
@@ -45,6 +51,39 @@ pub fn message(message: Message) -> proto::Message {
         deliver_time: message.deliver_time.map(timestamp),
         message_class: message.class.as_str().to_owned(),
         attempts: Vec::new(),
+    }
+}
+
+/// Shows what a link does, which `effect` carries out; `answered` says when it was done as people read it.
+#[must_use]
+pub fn action(claim: &Claim, linked: &Linked, effect: Uuid, answered: Option<String>) -> proto::Action {
+    use proto::action::{Kind, State};
+    let kind = match claim.action {
+        Action::Ack => Kind::Ack,
+        Action::Claim => Kind::Claim,
+        Action::Confirm => Kind::Confirm,
+        Action::Ignore => Kind::Ignore,
+    };
+    let state = match (linked.gone.as_deref(), linked.answer_time) {
+        (Some("erased"), _) => State::Erased,
+        (Some(_), _) => State::Withdrawn,
+        (None, Some(_)) => State::Answered,
+        (None, None) => State::Open,
+    };
+    proto::Action {
+        kind: kind.into(),
+        message: format!("messages/{}", claim.message),
+        recipient: linked.recipient.clone(),
+        recipient_display_name: linked.recipient_display_name.clone(),
+        subject: linked.subject.clone(),
+        title: linked.title.clone(),
+        state: state.into(),
+        expire_time: Some(timestamp(claim.expire_time)),
+        answer_time: linked.answer_time.map(timestamp),
+        answer_time_shown: answered.unwrap_or_default(),
+        fencing_token: linked.fencing_token.unwrap_or_default(),
+        effect_request_id: effect.to_string(),
+        locale: Locale::of_person(&linked.locale).as_str().to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Use cases, one file each: what an RPC, an event or a loop makes happen, with the transaction it happens in.
 
+pub mod actions;
 pub mod forget;
 pub mod inbox;
 pub mod messages;
@@ -13,12 +14,16 @@ pub mod watch_inbox;
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use reflex_events::RelayWake;
 use reflex_pg::Database;
 use reflex_runtime::{clock::SharedClock, ids::SharedIds};
 use reflex_sealing::Sealer;
 
-use crate::{domain::channel::EndpointRules, wake::Wake};
+use crate::{
+    domain::{action_link::Links, channel::EndpointRules},
+    wake::Wake,
+};
 use settings::SettingsCache;
 
 /// What the use cases of the API need.
@@ -33,6 +38,10 @@ pub struct App {
     pub sealer: Sealer,
     /// Which addresses channels may have.
     pub endpoint_rules: EndpointRules,
+    /// Reads the tokens of links; none where messages have no links.
+    pub links: Option<Arc<Links>>,
+    /// Zone in which people read times.
+    pub zone: TimeZone,
     /// Words and ways of the tenants.
     pub settings: Arc<SettingsCache>,
     /// Wakes the relay after a commit with events in it.

@@ -9,7 +9,7 @@ use reflex_runtime::clock::SharedClock;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use crate::domain::channel::Kind;
+use crate::domain::{action::Action, channel::Kind};
 
 pub mod dingtalk;
 pub mod feishu;
@@ -109,6 +109,21 @@ pub struct Rendered {
     pub text: String,
     pub mentions: Mentions,
     pub about: About,
+    /// What the reader can do, in the order of the buttons.
+    pub actions: Vec<Button>,
+}
+
+/// Something the reader can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Button {
+    /// What it does, as `domain::action` names it.
+    pub action: Action,
+    /// Its words, in the reader's language.
+    pub label: &'static str,
+    /// Where it leads. It has a token: no log may have it.
+    pub url: String,
+    /// Until when it does something.
+    pub expire_time: Timestamp,
 }
 
 /// What a message is about, for readers that are programs.

@@ -1,9 +1,11 @@
 //! Rules of telling people things: which words ([`template`], [`text`]), how much a channel may take ([`budget`]), what is
-//! merged ([`merge`]), when a failed message is tried again ([`retry`]), what a channel must look like ([`channel`]), where it
+//! merged ([`merge`]), what people can do with a message by its links ([`action`], [`action_link`]), when a failed message is tried again ([`retry`]), what a channel must look like ([`channel`]), where it
 //! may lead ([`address`]).
 //!
 //! Pure: no transport, no store, no clock.
 
+pub mod action;
+pub mod action_link;
 pub mod address;
 pub mod budget;
 pub mod channel;

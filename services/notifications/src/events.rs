@@ -16,6 +16,7 @@ use crate::{
         watch_inbox::{NewItem, Watchers},
     },
     domain::{
+        action::Action,
         message::{Class, DINGTALK, Notice, Value},
         template::Key,
     },
@@ -160,6 +161,7 @@ fn lead_assigned(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError
     ];
     facts.notices.push(Notice {
         by_dingtalk: true,
+        fencing_token: Some(lead.fencing_token),
         ..notice(
             event,
             lead.lead,
@@ -194,6 +196,7 @@ fn lead_escalated(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerErro
     facts.notices.push(Notice {
         // The inbox is told whatever the ladder says: it is the one channel that is always there.
         by_dingtalk: lead.channels.iter().any(|channel| channel == DINGTALK),
+        fencing_token: Some(lead.fencing_token),
         ..notice(
             event,
             lead.lead,
@@ -251,6 +254,7 @@ fn notice(
         template,
         class,
         by_dingtalk: false,
+        fencing_token: None,
         values,
     }
 }
@@ -304,19 +308,39 @@ pub fn notification_failed(occasion: Occasion, told: &Told, channel: &str, reaso
     event(occasion, "reflex.notifications.v1.NotificationFailed", told, &failed)
 }
 
-/// A person confirmed a message.
+/// A person confirmed a message of a class, with the words of a template (key and version).
 #[must_use]
-pub fn notification_acknowledged(occasion: Occasion, told: &Told) -> NewEvent {
+pub fn notification_acknowledged(occasion: Occasion, told: &Told, class: Class, template: &str) -> NewEvent {
     let acknowledged = notifications::NotificationAcknowledged {
         message: message_name(told.message),
         recipient: told.recipient.clone(),
         subject: told.subject.clone(),
+        message_class: class.as_str().to_owned(),
+        template: template.split('@').next().unwrap_or_default().to_owned(),
+        cause_event: told.cause_event.to_string(),
     };
     event(
         occasion,
         "reflex.notifications.v1.NotificationAcknowledged",
         told,
         &acknowledged,
+    )
+}
+
+/// A person did what a link of a message does.
+#[must_use]
+pub fn notification_answered(occasion: Occasion, told: &Told, action: Action) -> NewEvent {
+    let answered = notifications::NotificationAnswered {
+        message: message_name(told.message),
+        recipient: told.recipient.clone(),
+        subject: told.subject.clone(),
+        action: action.as_str().to_owned(),
+    };
+    event(
+        occasion,
+        "reflex.notifications.v1.NotificationAnswered",
+        told,
+        &answered,
     )
 }
 

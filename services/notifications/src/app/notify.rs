@@ -162,6 +162,7 @@ impl Notifier {
                 reason: if is_stopped { stops::REASON } else { "" },
                 traceparent: notice.traceparent.clone(),
                 inbox_sequence,
+                fencing_token: notice.fencing_token,
             });
         }
     }

@@ -104,6 +104,8 @@ pub struct Notice {
     pub class: Class,
     /// Whether group chats are told, besides the inbox.
     pub by_dingtalk: bool,
+    /// Fencing token of the ownership it tells of.
+    pub fencing_token: Option<i64>,
     /// What the variables of the template stand for.
     pub values: Vec<(&'static str, Value)>,
 }

@@ -42,6 +42,8 @@ pub struct NewMessage {
     pub traceparent: Option<String>,
     /// Number of its inbox item, for a message to the inbox.
     pub inbox_sequence: Option<i64>,
+    /// Fencing token of the ownership it tells of.
+    pub fencing_token: Option<i64>,
 }
 
 /// Writes messages and the inbox items of those to the inbox, in one statement, and returns the ids of the items. A
@@ -57,14 +59,14 @@ pub async fn insert(tx: &mut PgConnection, messages: &[NewMessage], now: Timesta
     let made: Vec<Uuid> = sqlx::query_scalar(
         "with given as materialized (
              select * from unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
-                 $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[])
+                 $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $16::bigint[])
                  as given (tenant_id, message, cause_event, recipient, channel, class, subject, template, title, body,
-                     state, reason, traceparent, inbox_sequence)
+                     state, reason, traceparent, inbox_sequence, fencing_token)
          ), made as (
              insert into messages (tenant_id, message, cause_event, recipient, channel, class, subject, template, title,
-                 body, state, reason, traceparent, next_attempt_time, create_time, deliver_time)
+                 body, state, reason, traceparent, next_attempt_time, create_time, deliver_time, fencing_token)
              select tenant_id, message, cause_event, recipient, channel, class, subject, template, title, body, state,
-                 reason, traceparent, $15, $15, case when state = 'delivered' then $15 end
+                 reason, traceparent, $15, $15, case when state = 'delivered' then $15 end, fencing_token
              from given
              on conflict (tenant_id, cause_event, recipient, channel) do nothing
              returning message
@@ -99,6 +101,12 @@ pub async fn insert(tx: &mut PgConnection, messages: &[NewMessage], now: Timesta
             .collect::<Vec<_>>(),
     )
     .bind(now.to_sqlx())
+    .bind(
+        messages
+            .iter()
+            .map(|message| message.fencing_token)
+            .collect::<Vec<_>>(),
+    )
     .fetch_all(tx)
     .await?;
     Ok(made.into_iter().collect())

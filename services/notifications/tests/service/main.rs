@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where something it needs is missing")]
 
+mod actions;
 mod api;
 mod dead_letters;
 mod erasing;

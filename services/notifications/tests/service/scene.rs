@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use parking_lot::Mutex;
 use reflex_events::{Envelope, Handler, HandlerError, RelayWake};
 use reflex_notifications::{
@@ -22,6 +22,7 @@ use reflex_notifications::{
     },
     channels::{Capability, Channel, Endpoint, Format, Outcome, Providers, Rendered},
     domain::{
+        action_link::Links,
         budget::Limits,
         channel::{EndpointRules, Kind},
         message::{Class, State},
@@ -85,6 +86,7 @@ impl Scene {
             ids: ids.clone(),
             sealer: sealer.clone(),
             providers: provider.of_every_kind(),
+            links: Some(links()),
             settings: settings.clone(),
             relay_wake: RelayWake::default(),
         });
@@ -105,6 +107,8 @@ impl Scene {
             ids,
             sealer,
             endpoint_rules: EndpointRules::default(),
+            links: Some(links()),
+            zone: TimeZone::get("Asia/Shanghai").unwrap(),
             settings,
             relay_wake: RelayWake::default(),
             sender_wake: Wake::default(),
@@ -197,6 +201,7 @@ impl Scene {
             ids: self.app.ids.clone(),
             sealer: self.app.sealer.clone(),
             providers: self.provider.of_every_kind(),
+            links: self.app.links.clone(),
             settings: self.app.settings.clone(),
             relay_wake: RelayWake::default(),
         })
@@ -257,6 +262,16 @@ impl Scene {
             .await
             .unwrap()
     }
+}
+
+/// Makes links that are good for three days.
+fn links() -> Arc<Links> {
+    let keys = vec![b"a key for tests, long enough to sign".to_vec()];
+    Arc::new(Links::new(
+        "https://reflex.example",
+        keys,
+        SignedDuration::from_hours(72),
+    ))
 }
 
 pub(crate) fn tenant() -> TenantId {

@@ -1,9 +1,11 @@
 //! `reflexctl messages`.
 
 use clap::{Args, Subcommand, ValueEnum};
+use reflex_proto::notifications::v1::action_service_client::ActionServiceClient;
 use reflex_proto::notifications::v1::message_service_client::MessageServiceClient;
 use reflex_proto::notifications::v1::{
-    GetMessageRequest, GetMessageResponse, ListMessagesRequest, ListMessagesResponse, message,
+    Action, AnswerActionRequest, GetActionRequest, GetMessageRequest, GetMessageResponse, ListMessagesRequest,
+    ListMessagesResponse, message,
 };
 
 use super::{answer, lead_name, named};
@@ -30,6 +32,15 @@ enum MessagesCommand {
     Show {
         /// Id or resource name of the message.
         message: String,
+    },
+    /// Shows what a link of a message does, and whether it was done.
+    #[command(after_help = "Example:\n  reflexctl messages link https://reflex.example.com/v1/actions/huadong.AQID")]
+    Link {
+        /// The link, or its token.
+        link: String,
+        /// Records that it was done; the gateway does that by itself once leads has done its part.
+        #[arg(long)]
+        done: bool,
     },
 }
 
@@ -62,6 +73,7 @@ impl Messages {
         let outcome = match &self.command {
             MessagesCommand::List(list) => self.list(list, output).await,
             MessagesCommand::Show { message } => self.show(message, output).await,
+            MessagesCommand::Link { link, done } => self.link(link, *done, output).await,
         };
         self.connection.explain(outcome)
     }
@@ -106,6 +118,51 @@ impl Messages {
         })?;
         Ok(())
     }
+}
+
+impl Messages {
+    async fn link(&self, link: &str, done: bool, output: &Output) -> anyhow::Result<()> {
+        let client = ActionServiceClient::new(self.connection.connect()?.to(Owner::Notifications)?);
+        let token = link.rsplit('/').next().unwrap_or_default().to_owned();
+        if done {
+            let request = AnswerActionRequest {
+                token,
+                request_id: String::new(),
+            };
+            let response = answer(async || client.clone().answer_action(request.clone()).await).await?;
+            output.response("reflex.notifications.v1.AnswerActionResponse", &response, |response| {
+                render_action(response.action.as_ref(), output)
+            })?;
+        } else {
+            let request = GetActionRequest { token };
+            let response = answer(async || client.clone().get_action(request.clone()).await).await?;
+            output.response("reflex.notifications.v1.GetActionResponse", &response, |response| {
+                render_action(response.action.as_ref(), output)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn render_action(action: Option<&Action>, output: &Output) -> String {
+    let Some(action) = action else {
+        return String::new();
+    };
+    let mut facts = Table::new(["action", &word(action.kind().as_str_name(), "KIND_")]);
+    for (label, value) in [
+        ("state", word(action.state().as_str_name(), "STATE_")),
+        ("in the name of", action.recipient.clone()),
+        ("message", action.message.clone()),
+        ("subject", action.subject.clone()),
+        ("title", action.title.clone()),
+        ("good until", output.time(action.expire_time.as_ref())),
+        ("done", output.time(action.answer_time.as_ref())),
+    ] {
+        if !value.is_empty() {
+            facts.row([label.to_owned(), value]);
+        }
+    }
+    facts.render(0)
 }
 
 fn render_list(response: &ListMessagesResponse, output: &Output) -> String {
