@@ -317,6 +317,11 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         MISSING,
     ),
     (
+        "leads.v1.FollowUpService/AcknowledgeEscalation",
+        r#"{"name": "<lead>", "member": "<member>"}"#,
+        MISSING,
+    ),
+    (
         "leads.v1.FollowUpService/ListFollowUps",
         r#"{"lead": "<called_lead>"}"#,
         MISSING,

@@ -125,6 +125,30 @@ async fn a_button_claims_the_lead_and_a_second_click_says_who_did() {
         again.text
     );
 
+    let listed = scene
+        .ask(
+            "notifications.v1.MessageService/ListMessages",
+            json!({"subject": lead, "messageClass": "assignment"}),
+        )
+        .await;
+    let message = json!({"name": listed["messages"][0]["name"]});
+    let message = scene.ask("notifications.v1.MessageService/GetMessage", message).await["message"].clone();
+    assert_eq!(message["causeType"], "reflex.leads.v1.LeadAssigned");
+    assert_eq!(message["answers"][0]["kind"], "KIND_CLAIM", "{message}");
+    let token = scene.suite.token(&[&scene.tenant], Role::Admin, None);
+    let url = scene.suite.notifications_url();
+    let ledger = [
+        "reflexctl",
+        "notifications",
+        "ledger",
+        "--csv",
+        "--notifications",
+        &url,
+        "--token",
+        &token,
+    ];
+    reflexctl::run(ledger).await.unwrap();
+
     let none: [(&str, String); 0] = [];
     let clicks = (0..10).map(|_| web::post(confirm, &none, ""));
     for answer in futures_util::future::join_all(clicks).await {

@@ -24,9 +24,9 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 144),
-    (Role::Manager, 139),
-    (Role::Sales, 74),
+    (Role::Admin, 145),
+    (Role::Manager, 140),
+    (Role::Sales, 75),
     (Role::Integration, 8),
     (Role::Viewer, 60),
     (Role::Service, 69),

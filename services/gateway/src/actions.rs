@@ -16,7 +16,8 @@ use http::{HeaderMap, StatusCode, uri::PathAndQuery};
 use prost::Message;
 use reflex_proto::{
     leads::v1::{
-        ClaimLeadRequest, ClaimLeadResponse, FollowUp, RecordFollowUpRequest, RecordFollowUpResponse, follow_up,
+        AcknowledgeEscalationRequest, AcknowledgeEscalationResponse, ClaimLeadRequest, ClaimLeadResponse, FollowUp,
+        RecordFollowUpRequest, RecordFollowUpResponse, follow_up,
     },
     notifications::v1::{
         Action, AnswerActionRequest, AnswerActionResponse, GetActionRequest, GetActionResponse,
@@ -52,12 +53,16 @@ pub(crate) const ROUTE: &str = "/v1/actions/{token}";
 const MAX_TOKEN: usize = 300;
 /// Longest body of a post, which needs none.
 const MAX_BODY: usize = 4_096;
+/// Template of messages about steps of a ladder.
+const LADDER_TEMPLATE: &str = "lead_escalated";
 /// What a confirmed call says for itself.
 const NOTE: &str = "通过消息中的链接确认";
 
 const GET_ACTION: PathAndQuery = PathAndQuery::from_static("/reflex.notifications.v1.ActionService/GetAction");
 const ANSWER_ACTION: PathAndQuery = PathAndQuery::from_static("/reflex.notifications.v1.ActionService/AnswerAction");
 const CLAIM_LEAD: PathAndQuery = PathAndQuery::from_static("/reflex.leads.v1.ClaimService/ClaimLead");
+const ACKNOWLEDGE_ESCALATION: PathAndQuery =
+    PathAndQuery::from_static("/reflex.leads.v1.FollowUpService/AcknowledgeEscalation");
 const RECORD_FOLLOW_UP: PathAndQuery = PathAndQuery::from_static("/reflex.leads.v1.FollowUpService/RecordFollowUp");
 
 /// What links need.
@@ -170,6 +175,7 @@ impl Use<'_> {
         let carried_out = match action.kind() {
             Kind::Claim => self.claim(&action).await,
             Kind::Confirm => self.confirm(&action).await,
+            Kind::Ack if action.template == LADDER_TEMPLATE => self.acknowledge(&action).await,
             Kind::Ack | Kind::Ignore => Ok(()),
             Kind::Unspecified => Err(Problem::internal()),
         };
@@ -226,6 +232,24 @@ impl Use<'_> {
         Ok(())
     }
 
+    /// Acknowledges a step of the ladder, which may end with that. What leads has nothing to do with any more is understood
+    /// all the same.
+    async fn acknowledge(&self, action: &Action) -> Result<(), Problem> {
+        let request = AcknowledgeEscalationRequest {
+            name: action.subject.clone(),
+            member: action.recipient.clone(),
+            request_id: action.effect_request_id.clone(),
+        };
+        let authorized = self.on_behalf_of(&action.recipient)?;
+        let leads = &self.actions.leads;
+        let answer: Result<AcknowledgeEscalationResponse, _> =
+            self.call(leads, &ACKNOWLEDGE_ESCALATION, &request, authorized).await;
+        match answer {
+            Err(problem) if !is_final(&problem) => Err(problem),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// Calls as the gateway.
     fn own(&self) -> Result<Call, Problem> {
         let authorized = Authorized::as_service(Arc::clone(&self.actions.tokens)).for_tenant(&self.tenant);
@@ -262,10 +286,16 @@ impl Use<'_> {
 
 /// Tells what cannot be done any more from what may be tried again.
 fn refused(action: Action, problem: Problem) -> Failure {
-    match problem.status() {
-        StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::NOT_FOUND => Failure::Refused(Box::new(action)),
-        _ => Failure::Problem(problem),
+    if is_final(&problem) {
+        Failure::Refused(Box::new(action))
+    } else {
+        Failure::Problem(problem)
     }
+}
+
+fn is_final(problem: &Problem) -> bool {
+    let status = problem.status();
+    [StatusCode::BAD_REQUEST, StatusCode::CONFLICT, StatusCode::NOT_FOUND].contains(&status)
 }
 
 /// Returns the route of all links.

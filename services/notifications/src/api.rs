@@ -13,7 +13,12 @@ use crate::{
         template::Locale,
     },
     store::{
-        answers::Linked, attempts::Attempt, channels::Channel, inbox::Item, messages::Message, templates::OwnTemplate,
+        answers::{Answer, Linked},
+        attempts::Attempt,
+        channels::Channel,
+        inbox::Item,
+        messages::Message,
+        templates::OwnTemplate,
     },
 };
 
@@ -51,19 +56,42 @@ pub fn message(message: Message) -> proto::Message {
         deliver_time: message.deliver_time.map(timestamp),
         message_class: message.class.as_str().to_owned(),
         attempts: Vec::new(),
+        answers: Vec::new(),
+        cause_type: message.cause_kind,
+        ladder_step: message.ladder_step.unwrap_or_default(),
     }
+}
+
+/// Shows what was done by a link.
+#[must_use]
+pub fn answer(answer: &Answer) -> proto::Answer {
+    proto::Answer {
+        kind: action_kind(answer.action).into(),
+        answer_time: Some(timestamp(answer.time)),
+        message: format!("messages/{}", answer.message),
+    }
+}
+
+fn action_kind(action: Action) -> proto::action::Kind {
+    use proto::action::Kind;
+    match action {
+        Action::Ack => Kind::Ack,
+        Action::Claim => Kind::Claim,
+        Action::Confirm => Kind::Confirm,
+        Action::Ignore => Kind::Ignore,
+    }
+}
+
+/// Reads an instant; none for one that is none.
+#[must_use]
+pub fn instant(time: prost_types::Timestamp) -> Option<Timestamp> {
+    Timestamp::new(time.seconds, time.nanos).ok()
 }
 
 /// Shows what a link does, which `effect` carries out; `answered` says when it was done as people read it.
 #[must_use]
 pub fn action(claim: &Claim, linked: &Linked, effect: Uuid, answered: Option<String>) -> proto::Action {
-    use proto::action::{Kind, State};
-    let kind = match claim.action {
-        Action::Ack => Kind::Ack,
-        Action::Claim => Kind::Claim,
-        Action::Confirm => Kind::Confirm,
-        Action::Ignore => Kind::Ignore,
-    };
+    use proto::action::State;
     let state = match (linked.gone.as_deref(), linked.answer_time) {
         (Some("erased"), _) => State::Erased,
         (Some(_), _) => State::Withdrawn,
@@ -71,7 +99,7 @@ pub fn action(claim: &Claim, linked: &Linked, effect: Uuid, answered: Option<Str
         (None, None) => State::Open,
     };
     proto::Action {
-        kind: kind.into(),
+        kind: action_kind(claim.action).into(),
         message: format!("messages/{}", claim.message),
         recipient: linked.recipient.clone(),
         recipient_display_name: linked.recipient_display_name.clone(),
@@ -84,6 +112,7 @@ pub fn action(claim: &Claim, linked: &Linked, effect: Uuid, answered: Option<Str
         fencing_token: linked.fencing_token.unwrap_or_default(),
         effect_request_id: effect.to_string(),
         locale: Locale::of_person(&linked.locale).as_str().to_owned(),
+        template: linked.template.split('@').next().unwrap_or_default().to_owned(),
     }
 }
 

@@ -74,6 +74,7 @@ fn reader(kind: &str) -> Option<Read> {
         "reflex.leads.v1.LeadAssigned" => lead_assigned,
         "reflex.leads.v1.LeadEscalated" => lead_escalated,
         "reflex.leads.v1.ClaimExpired" => claim_expired,
+        "reflex.leads.v1.LeadEscalationAcknowledged" => lead_escalation_acknowledged,
         "reflex.leads.v1.LeadFirstContacted" => lead_first_contacted,
         "reflex.leads.v1.LeadMerged" => lead_merged,
         "reflex.leads.v1.LeadUnmerged" => lead_unmerged,
@@ -101,6 +102,15 @@ fn member_changed(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerErro
 fn lead_first_contacted(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
     let contacted: leads::LeadFirstContacted = event.decode()?;
     facts.stops.push((event.tenant.clone(), contacted.lead));
+    Ok(())
+}
+
+/// Nobody is told of a ladder that ended with somebody's acknowledgement.
+fn lead_escalation_acknowledged(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
+    let acknowledged: leads::LeadEscalationAcknowledged = event.decode()?;
+    if acknowledged.ladder_stopped {
+        facts.acknowledged.push((event.tenant.clone(), acknowledged.lead));
+    }
     Ok(())
 }
 
@@ -196,6 +206,7 @@ fn lead_escalated(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerErro
     facts.notices.push(Notice {
         // The inbox is told whatever the ladder says: it is the one channel that is always there.
         by_dingtalk: lead.channels.iter().any(|channel| channel == DINGTALK),
+        ladder_step: Some(lead.step),
         fencing_token: Some(lead.fencing_token),
         ..notice(
             event,
@@ -255,6 +266,8 @@ fn notice(
         class,
         by_dingtalk: false,
         fencing_token: None,
+        cause_kind: event.kind.clone(),
+        ladder_step: None,
         values,
     }
 }

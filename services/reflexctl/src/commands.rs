@@ -68,7 +68,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Nurture(command) => command.run(&output).await,
         Command::Inbox(command) => command.run(&output).await,
         Command::Messages(command) => command.run(&output).await,
-        Command::Notifications(command) => command.run(&output),
+        Command::Notifications(command) => command.run(&output).await,
         Command::Privacy(command) => command.run(&output).await,
         Command::Dlq(command) => command.run(&output).await,
         Command::Calendar(command) => command.run(&output),

@@ -6,7 +6,10 @@ use http::{Method, StatusCode};
 use jiff::SignedDuration;
 use parking_lot::Mutex;
 use reflex_proto::{
-    leads::v1::{ClaimLeadRequest, ClaimLeadResponse, RecordFollowUpRequest, RecordFollowUpResponse},
+    leads::v1::{
+        AcknowledgeEscalationRequest, AcknowledgeEscalationResponse, ClaimLeadRequest, ClaimLeadResponse,
+        RecordFollowUpRequest, RecordFollowUpResponse,
+    },
     notifications::v1::{
         Action, AnswerActionRequest, AnswerActionResponse, GetActionRequest, GetActionResponse,
         action::{Kind, State},
@@ -21,6 +24,7 @@ use crate::{backend::Calls, gateway::Gateway};
 const GET_ACTION: &str = "/reflex.notifications.v1.ActionService/GetAction";
 const ANSWER_ACTION: &str = "/reflex.notifications.v1.ActionService/AnswerAction";
 const CLAIM: &str = "/reflex.leads.v1.ClaimService/ClaimLead";
+const ACKNOWLEDGE: &str = "/reflex.leads.v1.FollowUpService/AcknowledgeEscalation";
 const RECORD: &str = "/reflex.leads.v1.FollowUpService/RecordFollowUp";
 const TOKEN: &str = "huadong.AQID-_";
 const ROUTE: &str = "/v1/actions/huadong.AQID-_";
@@ -175,6 +179,39 @@ async fn a_confirmed_call_is_recorded_in_the_recipients_name() {
     assert_eq!(gateway.client.post(ROUTE, &[], "").await.status, 200);
     assert_eq!((calls.count(), records.count()), (1, 1));
     gateway.stop().await;
+}
+
+#[tokio::test]
+async fn acknowledging_a_step_asks_leads_and_is_recorded_whatever_leads_has_moved_on_to() {
+    for (answer, expected, recorded) in [
+        (
+            (|| Ok(AcknowledgeEscalationResponse { ladder_stopped: true }))
+                as fn() -> Result<AcknowledgeEscalationResponse, Status>,
+            200,
+            1,
+        ),
+        (|| Err(status::wrong_state("told nothing")), 200, 1),
+        (|| Err(Status::unavailable("away")), 503, 0),
+    ] {
+        let gateway = Gateway::start().await;
+        let step = Action {
+            template: "lead_escalated".into(),
+            ..action(Kind::Ack)
+        };
+        let (_, records) = has_link(&gateway, step);
+        gateway
+            .leads
+            .on(ACKNOWLEDGE, move |_, _, request: AcknowledgeEscalationRequest| {
+                assert_eq!(
+                    (request.name.as_str(), request.member.as_str()),
+                    ("leads/1", "members/zhang.wei")
+                );
+                answer()
+            });
+        let done = gateway.client.post(ROUTE, &[], "").await;
+        assert_eq!((done.status, records.count()), (expected, recorded));
+        gateway.stop().await;
+    }
 }
 
 #[tokio::test]

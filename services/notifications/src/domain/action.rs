@@ -60,7 +60,7 @@ pub const fn of_template(key: Key) -> &'static [Action] {
         Key::LeadEscalated => &[Action::Ack, Action::Confirm],
         Key::ClaimExpired => &[Action::Ack, Action::Ignore],
         // What is told to many, or of many things, has no link that could be somebody's.
-        _ => &[],
+        Key::Digest => &[],
     }
 }
 

@@ -55,6 +55,9 @@ struct Row {
 ///
 /// # Errors
 /// When the database fails.
+///
+/// # Panics
+/// Never: a check keeps other classes out.
 pub async fn find_linked(
     tx: &mut PgConnection,
     tenant: &TenantId,
@@ -145,4 +148,40 @@ pub async fn mark_read(
     .bind(now.to_sqlx())
     .fetch_one(tx)
     .await?)
+}
+
+/// Something somebody did by a link.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// What.
+    pub action: Action,
+    /// When.
+    pub time: Timestamp,
+    /// The message whose link it was.
+    pub message: Uuid,
+}
+
+/// Lists what the recipient of a message did by its links, or by those of others about the same event, in order.
+///
+/// # Errors
+/// When the database fails.
+///
+/// # Panics
+/// Never: a check keeps other actions out.
+pub async fn list(tx: &mut PgConnection, tenant: &TenantId, message: Uuid) -> Result<Vec<Answer>, DbError> {
+    let rows: Vec<(String, SqlTimestamp, Uuid)> = sqlx::query_as(
+        "select a.action, a.create_time, a.message from messages m
+         join message_answers a using (tenant_id, cause_event, recipient)
+         where m.tenant_id = $1 and m.message = $2 order by a.create_time, a.action",
+    )
+    .bind(tenant.as_str())
+    .bind(message)
+    .fetch_all(tx)
+    .await?;
+    let answers = rows.into_iter().map(|(action, time, message)| Answer {
+        action: Action::find(&action).expect("a check keeps other actions out"),
+        time: time.to_jiff(),
+        message,
+    });
+    Ok(answers.collect())
 }

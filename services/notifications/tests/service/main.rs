@@ -4,11 +4,13 @@
 
 mod actions;
 mod api;
+mod crashes;
 mod dead_letters;
 mod erasing;
 mod facts;
 mod forgetting;
 mod inbox;
+mod ledger;
 mod scene;
 mod sending;
 mod served;

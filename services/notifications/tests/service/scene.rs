@@ -219,11 +219,7 @@ impl Scene {
 
     /// Returns all messages, oldest first.
     pub(crate) async fn messages(&self) -> Vec<Message> {
-        let filter = Filter {
-            recipient: None,
-            subject: None,
-            state: None,
-        };
+        let filter = Filter::default();
         let mut messages = self.app.list_messages(&tenant(), &filter, None, 10_000).await.unwrap();
         messages.reverse();
         messages

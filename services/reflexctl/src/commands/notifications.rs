@@ -1,5 +1,6 @@
-//! `reflexctl notifications`: signatures and envelopes of providers, tried without a server.
+//! `reflexctl notifications`: signatures and envelopes of providers, tried without a server; and the ledger.
 
+mod ledger;
 mod material;
 mod scheme;
 
@@ -8,10 +9,11 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
 use crate::output::{Output, Table};
+use ledger::Ledger;
 use material::Material;
 use scheme::Scheme;
 
-/// Signs, verifies, encrypts and decrypts as providers do; needs no server.
+/// Signs, verifies, encrypts and decrypts as providers do, without a server; and shows the ledger.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Notifications {
@@ -68,6 +70,11 @@ JSON: {\"scheme\", \"text\"}; of callbacks also \"receive_id\"
 Example:
   reflexctl notifications decrypt --scheme wecom-callback --aes-key KEY --receive-id wx5823bf96d3bd56c7 --body-file sent.xml")]
     Decrypt(Asked),
+    /// Lists who was told what, when, by which channel and why; the one command here that asks a server.
+    #[command(after_help = "\
+Example:
+  reflexctl notifications ledger --recipient zhang.wei --from 2026-03-01T00:00 --to 2026-04-01T00:00 --csv > told.csv")]
+    Ledger(Box<Ledger>),
 }
 
 #[derive(Debug, Args)]
@@ -92,8 +99,9 @@ struct Verify {
 }
 
 impl Notifications {
-    pub(crate) fn run(self, output: &Output) -> anyhow::Result<()> {
+    pub(crate) async fn run(self, output: &Output) -> anyhow::Result<()> {
         match self.command {
+            NotificationsCommand::Ledger(ledger) => ledger.run(output).await,
             NotificationsCommand::Sign(asked) => {
                 show(output, asked.scheme, asked.scheme.sign(&asked.material.read()?)?)
             }
