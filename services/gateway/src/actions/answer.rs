@@ -180,7 +180,8 @@ impl Page {
 fn html(page: &Page, words: &Words) -> String {
     let heading = escaped(&page.heading);
     let lines = page.lines.iter().filter(|line| !line.is_empty());
-    let lines: String = lines.map(|line| format!("<p>{}</p>", escaped(line))).collect();
+    let lines: Vec<String> = lines.map(|line| format!("<p>{}</p>", escaped(line))).collect();
+    let lines = lines.concat();
     let button = page
         .button
         .map(|label| format!("<form method=\"post\"><button>{label}</button></form>"));
