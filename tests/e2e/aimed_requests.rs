@@ -317,6 +317,11 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         MISSING,
     ),
     (
+        "leads.v1.FollowUpService/AcknowledgeEscalation",
+        r#"{"name": "<lead>", "member": "<member>"}"#,
+        MISSING,
+    ),
+    (
         "leads.v1.FollowUpService/ListFollowUps",
         r#"{"lead": "<called_lead>"}"#,
         MISSING,
@@ -711,6 +716,16 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         MISSING,
     ),
     ("leads.v1.LeadService/ListLeads", r#"{"tag": "金丝雀"}"#, Nothing),
+    (
+        "notifications.v1.ActionService/GetAction",
+        r#"{"token": "<action_token>"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.ActionService/AnswerAction",
+        r#"{"token": "<action_token>"}"#,
+        MISSING,
+    ),
     (
         "notifications.v1.ChannelService/PutChannel",
         r#"{"channel": {"name": "<channel>", "kind": "KIND_DINGTALK_ROBOT", "endpoint": "https://oapi.dingtalk.com/robot/send?access_token=x"}}"#,

@@ -531,7 +531,8 @@ async fn the_robot_endpoint_refuses_what_the_real_one_refuses() {
         (
             "POST",
             &open,
-            json!({ "msgtype": "actionCard", "actionCard": { "title": "t", "text": "t" } }),
+            json!({ "msgtype": "actionCard", "actionCard": { "title": "t", "text": "t",
+                "btns": [{ "title": "b", "actionURL": "https://reflex.example/" }] } }),
             0,
         ),
         (

@@ -100,6 +100,7 @@ impl Furnished {
         })
         .await;
         furnishing.keep(&delivered, &[("delivery", "/deliveries/0/name")]);
+        furnishing.links(&simulator).await;
         furnishing.calls().await;
         furnishing.imports().await;
         clock.advance(SignedDuration::from_mins(2));
@@ -409,6 +410,20 @@ impl Furnishing<'_> {
         self.names.insert("inbox_item", item.name);
         self.names.insert("message", item.message);
         watched.message().await.unwrap().unwrap();
+    }
+
+    /// Keeps the link of a message that nobody used, and uses another.
+    async fn links(&mut self, simulator: &Simulator) {
+        let tokens: Vec<String> = eventually("messages with links are sent", async || {
+            let messages = simulator.messages();
+            let texts = messages.iter().map(|message| message.text.split_once("/v1/actions/"));
+            let links = texts.filter_map(|text| text?.1.split(')').next().map(str::to_owned));
+            Some(links.collect::<Vec<_>>()).filter(|tokens| tokens.len() >= 2)
+        })
+        .await;
+        let done = json!({"token": tokens[1]});
+        self.ask("notifications.v1.ActionService/AnswerAction", done).await;
+        self.names.insert("action_token", tokens[0].clone());
     }
 
     /// Claims and calls the second lead.

@@ -9,6 +9,7 @@ mod aimed_requests;
 mod any_rpc;
 mod bad_days;
 mod bad_input;
+mod cards_are_answered;
 mod channels_of_each_kind;
 mod chats_keep_the_contract;
 mod conditions_decide;

@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 159),
-    (Role::Manager, 144),
-    (Role::Sales, 75),
+    (Role::Admin, 162),
+    (Role::Manager, 147),
+    (Role::Sales, 76),
     (Role::Integration, 9),
     (Role::Viewer, 61),
-    (Role::Service, 71),
+    (Role::Service, 73),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,10 @@ const GRANTS: &[(&str, &[Role])] = &[
     // What channels of leads cost and bring.
     ("acquisition.read", &[Admin, Manager]),
     ("acquisition.write", &[Admin, Manager]),
+    // Records what somebody did with the link of a message ...
+    ("actions.answer", &[Admin, Manager, Service]),
+    // ... and looks what one does.
+    ("actions.read", &[Admin, Manager, Service]),
     ("calendars.read", &[Admin, Manager, Sales, Viewer, Service]),
     ("calendars.write", &[Admin, Manager]),
     ("channels.read", &[Admin, Manager, Service]),

@@ -39,15 +39,15 @@ use new_lead::Post;
 use submission::Submission;
 use write_key::WriteKey;
 
+pub(crate) mod language;
 pub(crate) mod new_lead;
+pub(crate) mod page;
 pub(crate) mod submission;
 
 mod book;
 mod bucket;
 mod cors;
 mod fields;
-mod language;
-mod page;
 mod signals;
 mod write_key;
 

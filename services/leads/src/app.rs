@@ -1,5 +1,6 @@
 //! Use cases, one file each; they own the transactions.
 
+pub(crate) mod acknowledge_escalation;
 pub(crate) mod activate_routing_policy;
 pub(crate) mod capture_lead;
 pub(crate) mod capture_webhook;

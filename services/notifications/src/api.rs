@@ -4,17 +4,27 @@ pub mod subscriptions;
 
 use jiff::{SignedDuration, Timestamp};
 use reflex_proto::notifications::v1 as proto;
+use uuid::Uuid;
 
 use crate::{
     domain::{
+        action::Action,
+        action_link::Claim,
         capability::{Audience, Format, Mention, Unit},
         channel::Kind,
         merge::Surplus,
         message::{Class, State},
         quota::Scope,
+        template::Locale,
     },
     store::{
-        attempts::Attempt, channels::Channel, inbox::Item, messages::Message, quotas::Quota, templates::OwnTemplate,
+        answers::{Answer, Linked},
+        attempts::Attempt,
+        channels::Channel,
+        inbox::Item,
+        messages::Message,
+        quotas::Quota,
+        templates::OwnTemplate,
     },
 };
 
@@ -52,6 +62,63 @@ pub fn message(message: Message) -> proto::Message {
         deliver_time: message.deliver_time.map(timestamp),
         message_class: message.class.as_str().to_owned(),
         attempts: Vec::new(),
+        answers: Vec::new(),
+        cause_type: message.cause_kind,
+        ladder_step: message.ladder_step.unwrap_or_default(),
+    }
+}
+
+/// Shows what was done by a link.
+#[must_use]
+pub fn answer(answer: &Answer) -> proto::Answer {
+    proto::Answer {
+        kind: action_kind(answer.action).into(),
+        answer_time: Some(timestamp(answer.time)),
+        message: format!("messages/{}", answer.message),
+    }
+}
+
+fn action_kind(action: Action) -> proto::action::Kind {
+    use proto::action::Kind;
+    match action {
+        Action::Ack => Kind::Ack,
+        Action::Claim => Kind::Claim,
+        Action::Confirm => Kind::Confirm,
+        Action::Ignore => Kind::Ignore,
+    }
+}
+
+/// Reads an instant; none for one that is none.
+#[must_use]
+pub fn instant(time: prost_types::Timestamp) -> Option<Timestamp> {
+    Timestamp::new(time.seconds, time.nanos).ok()
+}
+
+/// Shows what a link does, which `effect` carries out; `answered` says when it was done as people read it.
+#[must_use]
+pub fn action(claim: &Claim, linked: &Linked, effect: Uuid, answered: Option<String>) -> proto::Action {
+    use proto::action::State;
+    let state = match (linked.gone.as_deref(), linked.answer_time) {
+        (Some("erased"), _) => State::Erased,
+        (Some(_), _) => State::Withdrawn,
+        (None, Some(_)) => State::Answered,
+        (None, None) => State::Open,
+    };
+    proto::Action {
+        kind: action_kind(claim.action).into(),
+        message: format!("messages/{}", claim.message),
+        recipient: linked.recipient.clone(),
+        recipient_display_name: linked.recipient_display_name.clone(),
+        subject: linked.subject.clone(),
+        title: linked.title.clone(),
+        state: state.into(),
+        expire_time: Some(timestamp(claim.expire_time)),
+        answer_time: linked.answer_time.map(timestamp),
+        answer_time_shown: answered.unwrap_or_default(),
+        fencing_token: linked.fencing_token.unwrap_or_default(),
+        effect_request_id: effect.to_string(),
+        locale: Locale::of_person(&linked.locale).as_str().to_owned(),
+        template: linked.template.split('@').next().unwrap_or_default().to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Use cases, one file each: what an RPC, an event or a loop makes happen, with the transaction it happens in.
 
+pub mod actions;
 pub mod forget;
 pub mod inbox;
 pub mod messages;
@@ -22,7 +23,10 @@ use reflex_pg::Database;
 use reflex_runtime::{clock::SharedClock, ids::SharedIds};
 use reflex_sealing::Sealer;
 
-use crate::{domain::channel::EndpointRules, wake::Wake};
+use crate::{
+    domain::{action_link::Links, channel::EndpointRules},
+    wake::Wake,
+};
 use settings::SettingsCache;
 use subscriptions::Subscribing;
 
@@ -36,10 +40,12 @@ pub struct App {
     pub ids: SharedIds,
     /// Keeps channels' secrets.
     pub sealer: Sealer,
-    /// Zone in which months begin.
-    pub zone: TimeZone,
     /// Which addresses channels may have.
     pub endpoint_rules: EndpointRules,
+    /// Reads the tokens of links; none where messages have no links.
+    pub links: Option<Arc<Links>>,
+    /// Zone in which people read times and months begin.
+    pub zone: TimeZone,
     /// Words and ways of the tenants.
     pub settings: Arc<SettingsCache>,
     /// Wakes the relay after a commit with events in it.

@@ -9,7 +9,7 @@ use reflex_runtime::clock::SharedClock;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use crate::domain::{account::Account, channel::Kind};
+use crate::domain::{account::Account, action::Action, channel::Kind};
 
 mod application;
 pub mod dingtalk;
@@ -104,6 +104,21 @@ pub struct Rendered {
     /// Whom a personal channel tells.
     pub to: Addressee,
     pub about: About,
+    /// What the reader can do, in the order of the buttons.
+    pub actions: Vec<Button>,
+}
+
+/// Something the reader can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Button {
+    /// What it does, as `domain::action` names it.
+    pub action: Action,
+    /// Its words, in the reader's language.
+    pub label: &'static str,
+    /// Where it leads. It has a token: no log may have it.
+    pub url: String,
+    /// Until when it does something.
+    pub expire_time: Timestamp,
 }
 
 /// One person, as far as a provider needs to know them. What is empty is not known.

@@ -1,12 +1,14 @@
 //! Rules of telling people things: which words ([`template`], [`text`]), how much a channel may take ([`budget`]), what is
-//! merged ([`merge`]), when a failed message is tried again ([`retry`]), what a channel must look like ([`channel`],
-//! [`account`]) and can take ([`capability`]), where it may lead ([`address`]), what may be sent in a month ([`quota`]), what a
-//! mail server sends back ([`bounce`]), when to keep off full hours ([`jitter`]), which facts systems outside are told and when
-//! again ([`subscription`]).
+//! merged ([`merge`]), what people can do with a message by its links ([`action`], [`action_link`]), when a failed message is
+//! tried again ([`retry`]), what a channel must look like ([`channel`], [`account`]) and can take ([`capability`]), where it may
+//! lead ([`address`]), what may be sent in a month ([`quota`]), what a mail server sends back ([`bounce`]), when to keep off full
+//! hours ([`jitter`]), which facts systems outside are told and when again ([`subscription`]).
 //!
 //! Pure: no transport, no store, no clock.
 
 pub mod account;
+pub mod action;
+pub mod action_link;
 pub mod address;
 pub mod bounce;
 pub mod budget;

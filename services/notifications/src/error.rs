@@ -21,6 +21,9 @@ pub enum Error {
     /// The resource does not exist for this tenant, or is not the caller's to know of.
     #[error("{0} does not exist")]
     NotFound(String),
+    /// The resource is in a state that forbids it.
+    #[error("{0}")]
+    WrongState(String),
     /// The request id was used for another request.
     #[error("the request id was used for another request")]
     RequestIdReused,
@@ -66,6 +69,7 @@ impl From<Error> for Status {
                 status::invalid(violations.collect())
             }
             Error::NotFound(resource) => status::not_found(resource),
+            Error::WrongState(why) => status::wrong_state(why),
             Error::RequestIdReused => status::request_id_reused(),
             Error::Denied(permission) => status::denied(permission),
             Error::WrongState(why) => status::wrong_state(why),

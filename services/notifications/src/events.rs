@@ -17,6 +17,7 @@ use crate::{
         watch_inbox::{NewItem, Watchers},
     },
     domain::{
+        action::Action,
         message::{Class, DINGTALK, Notice, Value},
         template::Key,
     },
@@ -111,6 +112,7 @@ fn reader(kind: &str) -> Option<Read> {
         "reflex.leads.v1.LeadEscalated" => lead_escalated,
         "reflex.leads.v1.ClaimExpired" => claim_expired,
         "reflex.leads.v1.LeadDecisionMapOverdue" => decision_map_overdue,
+        "reflex.leads.v1.LeadEscalationAcknowledged" => lead_escalation_acknowledged,
         "reflex.leads.v1.LeadFirstContacted" => lead_first_contacted,
         "reflex.leads.v1.LeadMerged" => lead_merged,
         "reflex.leads.v1.LeadUnmerged" => lead_unmerged,
@@ -139,6 +141,15 @@ fn member_changed(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerErro
 fn lead_first_contacted(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
     let contacted: leads::LeadFirstContacted = event.decode()?;
     facts.stops.push((event.tenant.clone(), contacted.lead));
+    Ok(())
+}
+
+/// Nobody is told of a ladder that ended with somebody's acknowledgement.
+fn lead_escalation_acknowledged(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
+    let acknowledged: leads::LeadEscalationAcknowledged = event.decode()?;
+    if acknowledged.ladder_stopped {
+        facts.acknowledged.push((event.tenant.clone(), acknowledged.lead));
+    }
     Ok(())
 }
 
@@ -199,6 +210,7 @@ fn lead_assigned(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError
     ];
     facts.notices.push(Notice {
         by_dingtalk: true,
+        fencing_token: Some(lead.fencing_token),
         ..notice(
             event,
             lead.lead,
@@ -233,6 +245,8 @@ fn lead_escalated(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerErro
     facts.notices.push(Notice {
         // The inbox is told whatever the ladder says: it is the one channel that is always there.
         by_dingtalk: lead.channels.iter().any(|channel| channel == DINGTALK),
+        ladder_step: Some(lead.step),
+        fencing_token: Some(lead.fencing_token),
         ..notice(
             event,
             lead.lead,
@@ -320,6 +334,9 @@ fn notice(
         template,
         class,
         by_dingtalk: false,
+        fencing_token: None,
+        cause_kind: event.kind.clone(),
+        ladder_step: None,
         values,
     }
 }
@@ -373,19 +390,39 @@ pub fn notification_failed(occasion: Occasion, told: &Told, channel: &str, reaso
     event(occasion, "reflex.notifications.v1.NotificationFailed", told, &failed)
 }
 
-/// A person confirmed a message.
+/// A person confirmed a message of a class, with the words of a template (key and version).
 #[must_use]
-pub fn notification_acknowledged(occasion: Occasion, told: &Told) -> NewEvent {
+pub fn notification_acknowledged(occasion: Occasion, told: &Told, class: Class, template: &str) -> NewEvent {
     let acknowledged = notifications::NotificationAcknowledged {
         message: message_name(told.message),
         recipient: told.recipient.clone(),
         subject: told.subject.clone(),
+        message_class: class.as_str().to_owned(),
+        template: template.split('@').next().unwrap_or_default().to_owned(),
+        cause_event: told.cause_event.to_string(),
     };
     event(
         occasion,
         "reflex.notifications.v1.NotificationAcknowledged",
         told,
         &acknowledged,
+    )
+}
+
+/// A person did what a link of a message does.
+#[must_use]
+pub fn notification_answered(occasion: Occasion, told: &Told, action: Action) -> NewEvent {
+    let answered = notifications::NotificationAnswered {
+        message: message_name(told.message),
+        recipient: told.recipient.clone(),
+        subject: told.subject.clone(),
+        action: action.as_str().to_owned(),
+    };
+    event(
+        occasion,
+        "reflex.notifications.v1.NotificationAnswered",
+        told,
+        &answered,
     )
 }
 

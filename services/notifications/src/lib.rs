@@ -18,7 +18,7 @@ pub mod wake;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, ensure};
-use jiff::tz::TimeZone;
+use jiff::{SignedDuration, tz::TimeZone};
 use reflex_events::{Consumer, STREAM_SHARDS, dead_letter_service::DeadLetters};
 use reflex_host::{AuthConfig, Environment, Foundation, FoundationConfig, Program, Schema, ServerConfig};
 use reflex_rpc::{page::PageTokens, readiness::Readiness};
@@ -46,11 +46,11 @@ use channels::{
     Providers,
     http::{HttpClient, Timeouts},
 };
-use domain::channel::EndpointRules;
+use domain::{action_link::Links, channel::EndpointRules};
 use events::{LeadEvents, OwnEvents};
 use wake::Wake;
 
-pub use config::{Config, DEFAULTS};
+pub use config::{Config, DEFAULTS, LinksConfig};
 pub use error::Error;
 
 /// The schema of this service.
@@ -64,6 +64,10 @@ pub const SCHEMA: Schema = Schema {
 
 /// Fewer characters make no key.
 const MIN_KEY: usize = 32;
+/// Longest base of a link: three links fit into the shortest message of a provider.
+const MAX_BASE_URL: usize = 200;
+/// Longest time a link is good: leads knows a repeated request for longer.
+const MAX_LINK_HOURS: i64 = 240;
 
 /// How long endpoints of systems outside may take.
 const ENDPOINT_PATIENCE: Timeouts = Timeouts {
@@ -114,13 +118,13 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
     let settings = Arc::new(SettingsCache::default());
     let sender_wake = Wake::default();
 
-    let months = zone.clone();
     let notifier = Notifier {
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),
         settings: Arc::clone(&settings),
         zone: zone.clone(),
     };
+    let links = links(&config.links).map(Arc::new);
     let endpoint_rules = EndpointRules {
         allow_plain_http: config.allow_plain_http,
         allowed_hosts: config.allowed_endpoint_hosts.clone(),
@@ -132,8 +136,9 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
         ids: Arc::clone(&ids),
         sealer: sealer.clone(),
         providers: Providers::new(&http, &clock),
+        links: links.clone(),
         settings: Arc::clone(&settings),
-        zone: months.clone(),
+        zone: zone.clone(),
         relay_wake: foundation.relay.clone(),
     });
     let send_loop = SendLoop {
@@ -148,7 +153,7 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
         patience: Duration::from_secs(config.watch.patience_seconds),
     };
     let watchers = Arc::new(Watchers::new(database.clone(), watch, Wake::default()));
-    let (subscribing, fan_out) = spawn_subscribing(foundation, &sealer, &endpoint_rules, zone).await?;
+    let (subscribing, fan_out) = spawn_subscribing(foundation, &sealer, &endpoint_rules, zone.clone()).await?;
     let lead_events = Arc::new(LeadEvents {
         notifier,
         sender_wake: sender_wake.clone(),
@@ -166,8 +171,9 @@ pub async fn serve(config: &Config, foundation: &Foundation, listener: TcpListen
             clock: Arc::clone(&clock),
             ids,
             sealer,
-            zone: months,
             endpoint_rules,
+            links,
+            zone,
             settings,
             relay_wake: foundation.relay.clone(),
             sender_wake,
@@ -255,6 +261,9 @@ fn check(config: &Config) -> anyhow::Result<()> {
         key_length >= MIN_KEY,
         "page_token_key must have at least {MIN_KEY} characters"
     );
+    if !config.links.base_url.is_empty() {
+        check_links(config)?;
+    }
     let retention = config.retention;
     ensure!(
         retention.message_days >= retention.inbox_days,
@@ -270,4 +279,39 @@ fn check(config: &Config) -> anyhow::Result<()> {
         "retention.repeat_days must be longer than outbox_retention_hours"
     );
     Ok(())
+}
+
+/// Checks where links lead, and what signs them.
+fn check_links(config: &Config) -> anyhow::Result<()> {
+    let links = &config.links;
+    let url: http::Uri = links.base_url.parse().context("links.base_url")?;
+    let is_safe = url.scheme_str() == Some("https") || (config.allow_plain_http && url.scheme_str() == Some("http"));
+    ensure!(
+        is_safe && url.host().is_some() && url.query().is_none() && links.base_url.len() <= MAX_BASE_URL,
+        "links.base_url must begin with https://, have no query and at most {MAX_BASE_URL} characters"
+    );
+    // What is in a message must stay one link, whatever its markup.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/.-_~[]".contains(&byte);
+    ensure!(
+        links.base_url.bytes().all(is_plain),
+        "links.base_url has unusual characters"
+    );
+    let mut keys = std::iter::once(&links.key).chain(&links.former_keys);
+    ensure!(
+        keys.all(|key| key.expose_secret().len() >= MIN_KEY),
+        "links.key and links.former_keys must have at least {MIN_KEY} characters"
+    );
+    ensure!(
+        (1..=MAX_LINK_HOURS).contains(&links.hours),
+        "links.hours must be 1 to {MAX_LINK_HOURS}"
+    );
+    Ok(())
+}
+
+/// Makes what makes links, where there shall be some.
+fn links(config: &LinksConfig) -> Option<Links> {
+    let keys = std::iter::once(&config.key).chain(&config.former_keys);
+    let keys = keys.map(|key| key.expose_secret().as_bytes().to_vec()).collect();
+    let good_for = SignedDuration::from_hours(config.hours);
+    (!config.base_url.is_empty()).then(|| Links::new(&config.base_url, keys, good_for))
 }

@@ -1,6 +1,7 @@
 //! SQL of the service, one file per table or question. Every function takes the connection of a transaction that is bound
 //! to its tenants, except those of the worker role, which say so.
 
+pub mod answers;
 pub mod attempts;
 pub mod channels;
 pub mod deliveries;

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::settings::SettingsCache;
 use crate::{
     channels::{Endpoint, Providers, Rendered},
-    domain::{budget::LATEST_START, channel::Kind, message::Class},
+    domain::{action_link::Links, budget::LATEST_START, channel::Kind, message::Class},
 };
 use quota::Counted;
 use record::Verdict;
@@ -46,6 +46,8 @@ pub struct SenderParts {
     pub sealer: Sealer,
     /// Carry messages.
     pub providers: Providers,
+    /// Makes the links of messages; none where they have none.
+    pub links: Option<Arc<Links>>,
     /// Words of digests.
     pub settings: Arc<SettingsCache>,
     /// Zone in which months begin.

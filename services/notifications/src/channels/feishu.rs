@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::http::HttpClient;
 use super::robot::{CUT, judge, shorten};
-use super::{Channel, Endpoint, Outcome, Rendered};
+use super::{Button, Channel, Endpoint, Outcome, Rendered};
 use crate::domain::channel::Kind;
 
 mod codes;
@@ -75,25 +75,34 @@ pub fn body(message: &Rendered, signed: Option<(i64, &str)>) -> Vec<u8> {
     } else {
         ""
     };
-    let whole = serialize(&title, &format!("{words}{call}"), signed);
+    let serialize = |text: &str| serialize(&title, text, &message.actions, signed);
+    let whole = serialize(&format!("{words}{call}"));
     if whole.len() <= MAX_BYTES {
         return whole;
     }
     let tail = format!("{CUT}{call}");
-    let room = MAX_BYTES.saturating_sub(serialize(&title, &tail, signed).len());
-    serialize(
-        &title,
-        &format!("{}{tail}", super::robot::fitting(&words, room)),
-        signed,
-    )
+    let room = MAX_BYTES.saturating_sub(serialize(&tail).len());
+    serialize(&format!("{}{tail}", super::robot::fitting(&words, room)))
 }
 
-fn serialize(title: &str, text: &str, signed: Option<(i64, &str)>) -> Vec<u8> {
+fn serialize(title: &str, text: &str, actions: &[Button], signed: Option<(i64, &str)>) -> Vec<u8> {
+    let mut elements = vec![json!({ "tag": "markdown", "content": text })];
+    if !actions.is_empty() {
+        let buttons = actions.iter().enumerate().map(|(place, button)| {
+            json!({
+                "tag": "button",
+                "text": { "tag": "plain_text", "content": button.label },
+                "type": if place == 0 { "primary" } else { "default" },
+                "url": button.url,
+            })
+        });
+        elements.push(json!({ "tag": "action", "actions": buttons.collect::<Vec<_>>() }));
+    }
     let mut body = json!({
         "msg_type": "interactive",
         "card": {
             "header": { "title": { "tag": "plain_text", "content": title } },
-            "elements": [{ "tag": "markdown", "content": text }],
+            "elements": elements,
         },
     });
     if let (Some((second, secret)), Value::Object(fields)) = (signed, &mut body) {
@@ -112,7 +121,7 @@ fn harmless(markdown: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channels::Mentions;
+    use crate::{channels::Mentions, domain::action::Action};
 
     fn message(text: &str, everyone: bool) -> Rendered {
         Rendered {
@@ -150,6 +159,36 @@ mod tests {
         assert_eq!(
             read(body(&message(" ", false), None))["card"]["elements"][0]["content"],
             "新线索"
+        );
+    }
+
+    #[test]
+    fn what_can_be_done_is_a_button() {
+        let button = Button {
+            action: Action::Ack,
+            label: "知道了",
+            url: "https://reflex.example/v1/actions/huadong.a".into(),
+            expire_time: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let message = Rendered {
+            actions: vec![button],
+            ..message(&"线".repeat(30_000), false)
+        };
+        let bytes = body(&message, None);
+        assert!(
+            bytes.len() <= MAX_BYTES && bytes.len() > MAX_BYTES - 12,
+            "{}",
+            bytes.len()
+        );
+        let read: Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(
+            read["card"]["elements"][1],
+            json!({"tag": "action", "actions": [{
+                "tag": "button",
+                "text": {"tag": "plain_text", "content": "知道了"},
+                "type": "primary",
+                "url": "https://reflex.example/v1/actions/huadong.a",
+            }]})
         );
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{Fault, Outcome, http::Answer};
+use super::{Button, Fault, Outcome, http::Answer};
 
 /// Stands where a text was cut.
 pub(super) const CUT: &str = "…(截断)";
@@ -106,6 +106,17 @@ pub(super) fn conclude(
             fault,
         },
     }
+}
+
+/// Writes buttons as links of Markdown in a paragraph of their own; nothing without buttons.
+pub(super) fn links(actions: &[Button]) -> String {
+    if actions.is_empty() {
+        return String::new();
+    }
+    let links = actions
+        .iter()
+        .map(|button| format!("[{}]({})", button.label, button.url));
+    format!("\n\n{}", links.collect::<Vec<_>>().join(" | "))
 }
 
 /// Cuts a line to a number of characters.

@@ -70,7 +70,7 @@ impl Channel for Webhook {
 #[must_use]
 pub fn body(message: &Rendered) -> Vec<u8> {
     let about = &message.about;
-    json!({
+    let mut body = json!({
         "type": format!("notification.{}", about.template),
         "timestamp": about.create_time.to_string(),
         "data": {
@@ -81,9 +81,19 @@ pub fn body(message: &Rendered) -> Vec<u8> {
             "title": message.title,
             "text": message.text,
         },
-    })
-    .to_string()
-    .into_bytes()
+    });
+    if !message.actions.is_empty() {
+        let actions = message.actions.iter().map(|button| {
+            json!({
+                "action": button.action.as_str(),
+                "label": button.label,
+                "url": button.url,
+                "expire_time": button.expire_time.to_string(),
+            })
+        });
+        body["data"]["actions"] = actions.collect();
+    }
+    body.to_string().into_bytes()
 }
 
 fn keys(endpoint: &Endpoint) -> Option<Keys> {

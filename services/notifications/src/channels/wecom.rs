@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::http::HttpClient;
-use super::robot::{CUT, judge};
+use super::robot::{CUT, judge, links};
 use super::{Channel, Endpoint, Outcome, Rendered};
 use crate::domain::channel::Kind;
 
@@ -61,17 +61,15 @@ pub fn body(message: &Rendered) -> Vec<u8> {
     };
     let mentions = &message.mentions;
     let body = if mentions.mobiles.is_empty() && !mentions.everyone {
-        json!({
-            "msgtype": "markdown",
-            "markdown": { "content": cut(&harmless(words), MAX_MARKDOWN_BYTES) },
-        })
+        let content = with_tail(&harmless(words), &links(&message.actions), MAX_MARKDOWN_BYTES);
+        json!({ "msgtype": "markdown", "markdown": { "content": content } })
     } else {
         let everyone = mentions.everyone.then_some("@all");
         let called: Vec<_> = mentions.mobiles.iter().map(String::as_str).chain(everyone).collect();
-        json!({
-            "msgtype": "text",
-            "text": { "content": cut(&plain(words), MAX_TEXT_BYTES), "mentioned_mobile_list": called },
-        })
+        let links = message.actions.iter();
+        let links = links.map(|button| format!("\n{}：{}", button.label, button.url));
+        let content = with_tail(&plain(words), &links.collect::<String>(), MAX_TEXT_BYTES);
+        json!({ "msgtype": "text", "text": { "content": content, "mentioned_mobile_list": called } })
     };
     body.to_string().into_bytes()
 }
@@ -95,6 +93,14 @@ pub(super) fn plain(markdown: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Adds a tail to a text, which is cut where both would be too long.
+fn with_tail(text: &str, tail: &str, max_bytes: usize) -> String {
+    match max_bytes.checked_sub(tail.len()).filter(|room| *room >= CUT.len()) {
+        Some(room) => format!("{}{tail}", cut(text, room)),
+        None => cut(text, max_bytes),
+    }
+}
+
 /// Cuts a text between two characters, and says so.
 pub(super) fn cut(text: &str, max_bytes: usize) -> String {
     if text.len() <= max_bytes {
@@ -109,8 +115,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::channels::Mentions;
-    use crate::domain::text;
+    use crate::channels::{Button, Mentions};
+    use crate::domain::{action::Action, text};
 
     fn of(text: &str, mobiles: &[&str], everyone: bool) -> Value {
         let message = Rendered {
@@ -132,6 +138,35 @@ mod tests {
             json!({ "msgtype": "markdown", "markdown": { "content": "### 新线索\n- 客户：**华东机床**" } })
         );
         assert_eq!(of(" ", &[], false)["markdown"]["content"], "标题");
+    }
+
+    #[test]
+    fn what_can_be_done_is_a_link_behind_the_cut() {
+        let button = Button {
+            action: Action::Claim,
+            label: "认领",
+            url: "https://reflex.example/v1/actions/huadong.a".into(),
+            expire_time: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let mut message = Rendered {
+            text: "线".repeat(5_000),
+            actions: vec![button],
+            ..Rendered::default()
+        };
+        let content = |message: &Rendered, part: &str| {
+            let body: Value = serde_json::from_slice(&body(message)).unwrap();
+            body[part]["content"].as_str().unwrap().to_owned()
+        };
+        let markdown = content(&message, "markdown");
+        assert!(markdown.len() <= MAX_MARKDOWN_BYTES, "{}", markdown.len());
+        let link = "https://reflex.example/v1/actions/huadong.a";
+        assert!(markdown.ends_with(&format!("{CUT}\n\n[认领]({link})")), "{markdown}");
+        message.mentions.everyone = true;
+        let text = content(&message, "text");
+        assert!(text.len() <= MAX_TEXT_BYTES, "{}", text.len());
+        assert!(text.ends_with(&format!("{CUT}\n认领：{link}")), "{text}");
+        message.actions[0].url = "a".repeat(MAX_TEXT_BYTES);
+        assert!(content(&message, "text").len() <= MAX_TEXT_BYTES);
     }
 
     #[test]

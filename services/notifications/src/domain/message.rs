@@ -106,6 +106,12 @@ pub struct Notice {
     pub class: Class,
     /// Whether group chats are told, besides the inbox.
     pub by_dingtalk: bool,
+    /// Fencing token of the ownership it tells of.
+    pub fencing_token: Option<i64>,
+    /// Type of the event it comes from.
+    pub cause_kind: String,
+    /// Step of the ladder it tells of.
+    pub ladder_step: Option<i32>,
     /// What the variables of the template stand for.
     pub values: Vec<(&'static str, Value)>,
 }

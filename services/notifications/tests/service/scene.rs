@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use parking_lot::Mutex;
 use reflex_events::{Envelope, Handler, HandlerError, RelayWake};
 use reflex_notifications::{
@@ -27,6 +27,7 @@ use reflex_notifications::{
     },
     domain::{
         account::Account,
+        action_link::Links,
         budget::Limits,
         channel::{EndpointRules, Kind},
         message::{Class, State},
@@ -90,14 +91,14 @@ impl Scene {
             ids: ids.clone(),
             sealer: sealer.clone(),
             providers: provider.of_every_kind(),
+            links: Some(links()),
             settings: settings.clone(),
             zone: zone(),
             relay_wake: RelayWake::default(),
         });
         let inbox_wake = Wake::default();
-        let zone = TimeZone::get("Asia/Shanghai").unwrap();
         let subscribing = Subscribing {
-            listeners: Arc::new(Listeners::new(database.clone(), clock.clone(), zone)),
+            listeners: Arc::new(Listeners::new(database.clone(), clock.clone(), zone())),
             http: HttpClient::new(Timeouts::default(), EndpointRules::default()),
             wake: Wake::default(),
         };
@@ -117,8 +118,9 @@ impl Scene {
             clock: clock.clone(),
             ids,
             sealer,
-            zone: zone(),
             endpoint_rules: EndpointRules::default(),
+            links: Some(links()),
+            zone: zone(),
             settings,
             relay_wake: RelayWake::default(),
             sender_wake: Wake::default(),
@@ -240,6 +242,7 @@ impl Scene {
             ids: self.app.ids.clone(),
             sealer: self.app.sealer.clone(),
             providers: self.provider.of_every_kind(),
+            links: self.app.links.clone(),
             settings: self.app.settings.clone(),
             zone: zone(),
             relay_wake: RelayWake::default(),
@@ -258,11 +261,7 @@ impl Scene {
 
     /// Returns all messages, oldest first.
     pub(crate) async fn messages(&self) -> Vec<Message> {
-        let filter = Filter {
-            recipient: None,
-            subject: None,
-            state: None,
-        };
+        let filter = Filter::default();
         let mut messages = self.app.list_messages(&tenant(), &filter, None, 10_000).await.unwrap();
         messages.reverse();
         messages
@@ -305,6 +304,16 @@ impl Scene {
 
 fn zone() -> TimeZone {
     TimeZone::get("Asia/Shanghai").unwrap()
+}
+
+/// Makes links that are good for three days.
+fn links() -> Arc<Links> {
+    let keys = vec![b"a key for tests, long enough to sign".to_vec()];
+    Arc::new(Links::new(
+        "https://reflex.example",
+        keys,
+        SignedDuration::from_hours(72),
+    ))
 }
 
 pub(crate) fn tenant() -> TenantId {

@@ -1,6 +1,7 @@
-//! `reflexctl notifications`: signatures and envelopes of providers, tried without a server; and what channels can take, what
-//! is used of quotas, and what mail servers send back.
+//! `reflexctl notifications`: signatures and envelopes of providers, tried without a server; the ledger; and what channels can
+//! take, what is used of quotas, and what mail servers send back.
 
+mod ledger;
 mod material;
 mod scheme;
 mod ways;
@@ -10,10 +11,12 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
 use crate::output::{Output, Table};
+use ledger::Ledger;
 use material::Material;
 use scheme::Scheme;
 
-/// Signs, verifies, encrypts and decrypts as providers do, without a server; shows channels and quotas, hands bounces in.
+/// Signs, verifies, encrypts and decrypts as providers do, without a server; shows the ledger, channels and quotas, hands bounces
+/// in.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Notifications {
@@ -70,6 +73,11 @@ JSON: {\"scheme\", \"text\"}; of callbacks also \"receive_id\"
 Example:
   reflexctl notifications decrypt --scheme wecom-callback --aes-key KEY --receive-id wx5823bf96d3bd56c7 --body-file sent.xml")]
     Decrypt(Asked),
+    /// Lists who was told what, when, by which channel and why.
+    #[command(after_help = "\
+Example:
+  reflexctl notifications ledger --recipient zhang.wei --from 2026-03-01T00:00 --to 2026-04-01T00:00 --csv > told.csv")]
+    Ledger(Box<Ledger>),
     #[command(flatten)]
     Ways(ways::Ways),
 }
@@ -98,6 +106,7 @@ struct Verify {
 impl Notifications {
     pub(crate) async fn run(self, output: &Output) -> anyhow::Result<()> {
         match self.command {
+            NotificationsCommand::Ledger(ledger) => ledger.run(output).await,
             NotificationsCommand::Sign(asked) => {
                 show(output, asked.scheme, asked.scheme.sign(&asked.material.read()?)?)
             }

@@ -12,8 +12,10 @@ use uuid::Uuid;
 
 use super::{Reserved, Rest, SendError, Sender, quota::least};
 use crate::{
-    channels::{About, Addressee, Endpoint, Mentions, Rendered},
+    channels::{About, Addressee, Button, Endpoint, Mentions, Rendered},
     domain::{
+        action,
+        action_link::Claim,
         budget::{HOLD, Tokens, WINDOW},
         jitter::off_full_hours,
         merge::{self, Send, Surplus, next_send},
@@ -115,7 +117,11 @@ impl Sender {
             Send::Merged(class) if taken.len() > 1 => self.merge(&mut tx, tenant, name, class, &taken, now).await?,
             Send::Single(class) | Send::Merged(class) => {
                 sending::hold(&mut tx, tenant, first.message, now + HOLD).await?;
-                (first.message, rendered(first, class, vec![first.mobile.clone()]))
+                let rendered = Rendered {
+                    actions: self.buttons(tenant, first),
+                    ..rendered(first, class, vec![first.mobile.clone()])
+                };
+                (first.message, rendered)
             }
             Send::Digest(class) => {
                 sending::hold(&mut tx, tenant, first.message, now + HOLD).await?;
@@ -211,8 +217,35 @@ impl Sender {
                 create_time: now,
                 ..About::default()
             },
+            actions: Vec::new(),
         };
         Ok((id, rendered))
+    }
+
+    /// Makes the links of a message, the same in every attempt.
+    fn buttons(&self, tenant: &TenantId, message: &Taken) -> Vec<Button> {
+        let key = message.template.split('@').next().and_then(Key::find);
+        let (Some(links), Some(key)) = (&self.parts.links, key) else {
+            return Vec::new();
+        };
+        let locale = Locale::of_person(&message.locale);
+        let expire_time = links.expire_time(message.create_time.to_jiff());
+        let buttons = action::of_template(key).iter().map(|&action| {
+            let claim = Claim {
+                tenant: tenant.clone(),
+                message: message.message,
+                recipient: message.recipient.clone(),
+                action,
+                expire_time,
+            };
+            Button {
+                action,
+                label: action.label(locale),
+                url: links.url(&claim),
+                expire_time,
+            }
+        });
+        buttons.collect()
     }
 
     fn endpoint(&self, tenant: &TenantId, channel: &channels::Channel) -> Result<Endpoint, SealError> {
@@ -260,6 +293,7 @@ fn rendered(message: &Taken, class: Class, mobiles: Vec<String>) -> Rendered {
             recipient: message.recipient.clone(),
             create_time: message.create_time.to_jiff(),
         },
+        actions: Vec::new(),
     }
 }
 
