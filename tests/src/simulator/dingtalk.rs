@@ -278,13 +278,13 @@ fn buttons(body: &Value) -> Result<String, Refusal> {
         return Ok(format!("\n[{title}]({url})"));
     }
     let count = body["actionCard"]["btns"].as_array().map_or(0, Vec::len).max(1);
-    let mut text = String::new();
+    let mut links = Vec::new();
     for place in 0..count {
         let title = required(body, &format!("/actionCard/btns/{place}/title"))?;
         let url = required(body, &format!("/actionCard/btns/{place}/actionURL"))?;
-        text += &format!("\n[{title}]({url})");
+        links.push(format!("\n[{title}]({url})"));
     }
-    Ok(text)
+    Ok(links.concat())
 }
 
 fn required(body: &Value, pointer: &str) -> Result<String, Refusal> {
