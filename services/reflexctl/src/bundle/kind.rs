@@ -104,7 +104,7 @@ const PLAIN: Facts = Facts {
     output_only: &[],
 };
 
-const FACTS: [Facts; 23] = [
+const FACTS: [Facts; 24] = [
     Facts {
         kind: Kind::Calendar,
         name: "Calendar",
