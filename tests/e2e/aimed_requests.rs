@@ -317,6 +317,11 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         MISSING,
     ),
     (
+        "leads.v1.FollowUpService/AcknowledgeEscalation",
+        r#"{"name": "<lead>", "member": "<member>"}"#,
+        MISSING,
+    ),
+    (
         "leads.v1.FollowUpService/ListFollowUps",
         r#"{"lead": "<called_lead>"}"#,
         MISSING,
@@ -466,6 +471,17 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
         "leads.v1.NurtureService/NurtureLead",
         r#"{"name": "<called_lead>", "reason": "x"}"#,
         MISSING,
+    ),
+    (
+        "leads.v1.ValidityService/CorrectValidity",
+        r#"{"name": "<kept_lead>", "verdict": "LABEL_VALID", "note": "x"}"#,
+        MISSING,
+    ),
+    ("leads.v1.ValidityService/ListValidityCorrections", "{}", Nothing),
+    (
+        "leads.v1.ValidityService/ListValidityCorrections",
+        r#"{"pageSize": 1, "pageToken": "<page_of_corrections>"}"#,
+        INVALID,
     ),
     (
         "leads.v1.MergeService/MergeLeads",
@@ -701,11 +717,39 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
     ),
     ("leads.v1.LeadService/ListLeads", r#"{"tag": "金丝雀"}"#, Nothing),
     (
+        "notifications.v1.ActionService/GetAction",
+        r#"{"token": "<action_token>"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.ActionService/AnswerAction",
+        r#"{"token": "<action_token>"}"#,
+        MISSING,
+    ),
+    (
         "notifications.v1.ChannelService/PutChannel",
         r#"{"channel": {"name": "<channel>", "kind": "KIND_DINGTALK_ROBOT", "endpoint": "https://oapi.dingtalk.com/robot/send?access_token=x"}}"#,
         Own,
     ),
     ("notifications.v1.ChannelService/ListChannels", "{}", Nothing),
+    ("notifications.v1.ChannelService/ListChannelKinds", "{}", Nothing),
+    (
+        "notifications.v1.ChannelService/PutQuota",
+        r#"{"quota": {"name": "<quota>", "channel": "<channel>", "messagesPerMonth": 5}}"#,
+        Own,
+    ),
+    ("notifications.v1.ChannelService/ListQuotas", "{}", Nothing),
+    // A report that is none, and one about a message that nobody has.
+    (
+        "notifications.v1.ChannelService/ReportBounce",
+        r#"{"rawMessage": "YQ=="}"#,
+        INVALID,
+    ),
+    (
+        "notifications.v1.ChannelService/ReportBounce",
+        r#"{"rawMessage": "Q29udGVudC1UeXBlOiBtdWx0aXBhcnQvcmVwb3J0OyByZXBvcnQtdHlwZT1kZWxpdmVyeS1zdGF0dXM7IGJvdW5kYXJ5PWIKCi0tYgoKeAotLWIKQ29udGVudC1UeXBlOiBtZXNzYWdlL2RlbGl2ZXJ5LXN0YXR1cwoKUmVwb3J0aW5nLU1UQTogZG5zOyB4CgpGaW5hbC1SZWNpcGllbnQ6IHJmYzgyMjsgYUBleGFtcGxlLmNvbQpBY3Rpb246IGZhaWxlZApTdGF0dXM6IDUuMS4xCgotLWIKQ29udGVudC1UeXBlOiBtZXNzYWdlL3JmYzgyMgoKTWVzc2FnZS1JRDogPG1lc3NhZ2VzLzAxOTdhMWIyLTdjM2QtN2U0Zi04YTViLTZjN2Q4ZTlmMGExY0B4PgoKeAotLWItLQo="}"#,
+        MISSING,
+    ),
     (
         "notifications.v1.InboxService/ListInboxItems",
         r#"{"recipient": "<member>"}"#,
@@ -751,6 +795,63 @@ pub(crate) const AIMED: &[(&str, &str, Expected)] = &[
     (
         "notifications.v1.MessageService/GetMessage",
         r#"{"name": "<message>"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.SubscriptionService/PutSubscription",
+        r#"{"subscription": {"name": "<subscription>", "endpoint": "https://oapi.dingtalk.com/x", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}}"#,
+        Own,
+    ),
+    (
+        "notifications.v1.SubscriptionService/GetSubscription",
+        r#"{"name": "<subscription>"}"#,
+        MISSING,
+    ),
+    ("notifications.v1.SubscriptionService/ListSubscriptions", "{}", Nothing),
+    (
+        "notifications.v1.SubscriptionService/PauseSubscription",
+        r#"{"name": "<subscription>"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.SubscriptionService/ResumeSubscription",
+        r#"{"name": "<subscription>"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.SubscriptionService/RotateSubscriptionSecret",
+        r#"{"name": "<subscription>", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.SubscriptionService/ReplaySubscription",
+        r#"{"name": "<subscription>"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.SubscriptionService/ListDeliveries",
+        r#"{"parent": "<subscription>"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.SubscriptionService/ListDeliveries",
+        r#"{"parent": "<subscription>", "pageSize": 1, "pageToken": "<page_of_deliveries>"}"#,
+        INVALID,
+    ),
+    (
+        "notifications.v1.SubscriptionService/RetryDelivery",
+        r#"{"name": "<delivery>"}"#,
+        MISSING,
+    ),
+    (
+        "notifications.v1.SubscriptionService/TestSubscription",
+        r#"{"name": "<subscription>"}"#,
+        MISSING,
+    ),
+    // The last one, as its owner sends these requests, too.
+    (
+        "notifications.v1.SubscriptionService/DeleteSubscription",
+        r#"{"name": "<subscription>"}"#,
         MISSING,
     ),
     (

@@ -9,7 +9,7 @@ use reflex_events::{NewEvent, outbox};
 use reflex_host::RedisConfig;
 use reflex_pg::{Database, DatabaseConfig};
 use reflex_proto::{
-    leads::v1::LeadAssigned,
+    leads::v1::{LeadAssigned, MemberChanged},
     notifications::v1::{
         Channel, ListChannelsRequest, ListMessagesRequest, Message, PutChannelRequest, channel::Kind,
         channel_service_client::ChannelServiceClient, message::State, message_service_client::MessageServiceClient,
@@ -24,7 +24,7 @@ use reflex_standalone::{Places, Secrets};
 use reflex_tenancy::{TenantId, TenantSet};
 use reflex_testing::{TestDatabase, TestRedis, eventually, fixture_time};
 use reflex_tests::{
-    simulator::{FeishuRobot, Hook, Robot, Simulator, SimulatorOptions, WecomRobot},
+    simulator::{Application, FeishuRobot, Hook, Robot, Simulator, SimulatorOptions, SmsAccount, WecomRobot},
     suite::Suite,
 };
 use tonic::Code;
@@ -34,6 +34,7 @@ const NAMES: [&str; 4] = ["dingtalk", "wecom", "mes", "feishu"];
 const FEISHU_SECRET: &str = "W6kQ8mVx2c";
 const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const MESSAGES: usize = 60;
+const MOBILE: &str = "13800000001";
 
 struct Scene {
     clock: Arc<FixedClock>,
@@ -41,6 +42,7 @@ struct Scene {
     tenant: TenantId,
     replicas: [Suite; 2],
     leads: Database,
+    notifications: Database,
     _dropped_last: (TestDatabase, TestDatabase, TestRedis),
 }
 
@@ -82,6 +84,7 @@ impl Scene {
         Self {
             replicas: [replica().await, replica().await],
             leads: Database::connect(&places.leads).unwrap(),
+            notifications: Database::connect(&places.notifications).unwrap(),
             tenant: "huadong".parse().unwrap(),
             clock,
             simulator,
@@ -164,6 +167,72 @@ impl Scene {
         let mut tx = self.leads.begin("tell", &TenantSet::one(&self.tenant)).await.unwrap();
         outbox::push(&mut tx, events).await.unwrap();
         tx.commit().await.unwrap();
+    }
+
+    /// Makes a person known, and the ways to them alone.
+    async fn know_a_person(&self) {
+        self.simulator.add_application(Application {
+            user: "app".into(),
+            secret: "S3cret".into(),
+            agent: 4_321,
+            people: [(MOBILE.to_owned(), "u-zhang".to_owned())].into(),
+        });
+        self.simulator.add_sms_account(SmsAccount {
+            key: "key".into(),
+            secret: "S3cret".into(),
+            signature: "华东机床".into(),
+            template: "SMS_1".into(),
+            per_number: None,
+        });
+        for (kind, name, endpoint, account, sender, template) in [
+            (
+                Kind::Sms,
+                "sms",
+                self.simulator.sms_address(),
+                "key",
+                "华东机床",
+                "SMS_1",
+            ),
+            (Kind::DingtalkNotice, "notice", self.simulator.url(), "app", "4321", ""),
+            (Kind::WecomApp, "app", self.simulator.url(), "app", "4321", ""),
+        ] {
+            let channel = Channel {
+                name: format!("channels/{name}"),
+                kind: kind.into(),
+                endpoint,
+                secret: "S3cret".into(),
+                account: account.into(),
+                sender: sender.into(),
+                template: template.into(),
+                enabled: true,
+                ..Channel::default()
+            };
+            let stored = self.put(channel).await.unwrap();
+            assert_eq!(self.put(stored.clone()).await.unwrap(), stored);
+        }
+        let changed = MemberChanged {
+            member: "members/zhang.wei".into(),
+            display_name: "张伟".into(),
+            mobile: MOBILE.into(),
+            active: true,
+            ..MemberChanged::default()
+        };
+        let event = self.event(
+            "reflex.leads.v1.MemberChanged",
+            changed.member.clone(),
+            changed.encode_to_vec(),
+        );
+        self.tell(&[event]).await;
+        let tenant = TenantSet::one(&self.tenant);
+        eventually("the person is known", async || {
+            let mut tx = self.notifications.begin("test", &tenant).await.unwrap();
+            let known: i64 = sqlx::query_scalar("select count(*) from recipients where mobile <> ''")
+                .fetch_one(&mut *tx)
+                .await
+                .unwrap();
+            known == 1
+        })
+        .await;
     }
 
     async fn ledger(&self, state: State) -> Vec<Message> {
@@ -253,6 +322,37 @@ async fn each_kind_is_told_in_its_own_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_person_is_told_alone_by_text_message_and_chat() {
+    let scene = Scene::start().await;
+    scene.know_a_person().await;
+    scene.assign().await;
+    eventually("everything was told", async || {
+        // The minute's budget of text messages is smaller than what is told.
+        scene.clock.advance(SignedDuration::from_secs(3));
+        let is_told = scene.simulator.messages().len() == 3 * MESSAGES;
+        is_told && scene.ledger(State::Pending).await.is_empty()
+    })
+    .await;
+    for token in ["key", "app"] {
+        let stats = scene.simulator.stats_of(token);
+        assert_eq!(stats.rejected, 0, "{token} {stats:?}");
+    }
+    for message in scene.simulator.messages() {
+        assert_eq!(message.mobiles, [MOBILE], "{message:?}");
+    }
+    let texts: BTreeSet<_> = scene
+        .simulator
+        .messages_of("key")
+        .into_iter()
+        .map(|message| message.text)
+        .collect();
+    assert_eq!(texts.len(), MESSAGES, "each has its message's id");
+    for replica in scene.replicas {
+        replica.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_kind_is_set_up_in_its_own_way() {
     let scene = Scene::start().await;
     let mut limits = Vec::new();
@@ -299,7 +399,7 @@ async fn each_kind_is_set_up_in_its_own_way() {
             messages_per_minute: 101,
             ..new(&feishu)
         },
-        Channel { kind: 5, ..webhook },
+        Channel { kind: 99, ..webhook },
     ] {
         let status = scene.put(refused.clone()).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument, "{refused:?}");

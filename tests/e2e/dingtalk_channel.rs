@@ -15,6 +15,7 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 use reflex_notifications::channels::dingtalk::DingTalk;
 use reflex_notifications::channels::http::{HttpClient, Timeouts};
 use reflex_notifications::channels::{Channel, Endpoint, Fault as Blame, Mentions, Outcome, Rendered};
+use reflex_notifications::domain::account::Account;
 use reflex_notifications::domain::channel::EndpointRules;
 use reflex_runtime::clock::{Clock, FixedClock};
 use reflex_tests::simulator::{Fault, Message, Robot, Simulator, SimulatorOptions, Stats};
@@ -108,6 +109,7 @@ fn endpoint(address: String, secret: Option<&str>) -> Endpoint {
     Endpoint {
         address: address.into(),
         secret: secret.map(Into::into),
+        account: Account::default(),
     }
 }
 
@@ -133,6 +135,9 @@ pub(crate) fn kind(outcome: &Outcome) -> &'static str {
             fault: Blame::Endpoint, ..
         } => "endpoint",
         Outcome::GiveUp { fault: Blame::Gone, .. } => "gone",
+        Outcome::GiveUp {
+            fault: Blame::Address, ..
+        } => "address",
         Outcome::GiveUp {
             fault: Blame::Message, ..
         } => "message",
@@ -526,7 +531,8 @@ async fn the_robot_endpoint_refuses_what_the_real_one_refuses() {
         (
             "POST",
             &open,
-            json!({ "msgtype": "actionCard", "actionCard": { "title": "t", "text": "t" } }),
+            json!({ "msgtype": "actionCard", "actionCard": { "title": "t", "text": "t",
+                "btns": [{ "title": "b", "actionURL": "https://reflex.example/" }] } }),
             0,
         ),
         (

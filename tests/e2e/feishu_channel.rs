@@ -1,15 +1,15 @@
 //! The contract between our Feishu channel and the robot endpoint, on both sides of a real socket.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::SignedDuration;
 use reflex_notifications::channels::feishu::Feishu;
 use reflex_notifications::channels::http::{HttpClient, Timeouts};
 use reflex_notifications::channels::{Channel, Endpoint, Outcome, Rendered};
+use reflex_notifications::domain::account::Account;
 use reflex_notifications::domain::channel::EndpointRules;
 use reflex_runtime::clock::FixedClock;
-use reflex_tests::simulator::{Fault, FeishuRobot, Message, Simulator, SimulatorOptions, Stats};
+use reflex_tests::simulator::{FeishuRobot, Message, Simulator, SimulatorOptions, Stats};
 
 use crate::dingtalk_channel::kind;
 
@@ -54,6 +54,7 @@ impl Scene {
         let endpoint = Endpoint {
             address: self.simulator.feishu_address(token).into(),
             secret: secret.map(Into::into),
+            account: Account::default(),
         };
         let message = Rendered {
             title: "新线索".into(),
@@ -104,75 +105,6 @@ async fn a_signature_of_another_secret_or_hour_is_the_endpoints_fault() {
     assert_eq!((kind(&outcome), outcome.provider_code()), ("endpoint", "19021"));
     scene.provider_clock.advance(SignedDuration::from_mins(2));
     assert!(is_delivered(&scene.send("…").await));
-}
-
-/// The vendor's codes, written down a second time on purpose: here is what we owe the caller for each answer.
-#[tokio::test]
-async fn every_documented_code_has_its_consequence() {
-    let scene = Scene::start().await;
-    for (code, text, expected) in [
-        (0, "success", "delivered"),
-        (9_499, "Bad Request", "message"),
-        (10_003, "invalid param", "message"),
-        (11_232, "create message trigger frequency limit", "limit"),
-        (11_247, "internal send message failed", "retry"),
-        (
-            19_001,
-            "param invalid: incoming webhook access token invalid",
-            "endpoint",
-        ),
-        (19_002, "params error, msg_type need", "message"),
-        (
-            19_021,
-            "sign match fail or timestamp is not within one hour from current time",
-            "endpoint",
-        ),
-        (19_022, "Ip Not Allowed", "endpoint"),
-        (19_024, "Key Words Not Found", "endpoint"),
-        (230_020, "this operation triggers the frequency limit", "limit"),
-        (99_991_400, "request trigger frequency limit", "limit"),
-        (777_777, "a code of tomorrow", "retry"),
-    ] {
-        let message = text.to_owned();
-        scene.simulator.fail(TOKEN, Fault::Code { code, message }, 1);
-        let outcome = scene.send("请尽快回电").await;
-        assert_eq!(kind(&outcome), expected, "{code} {text}");
-        assert_eq!(outcome.provider_code(), code.to_string());
-        if let Outcome::LimitHit { locked_for, .. } = outcome {
-            assert_eq!(locked_for, Duration::from_secs(10));
-        }
-    }
-    assert_eq!(scene.simulator.stats().accepted, 0, "HTTP 200 is no success");
-}
-
-#[tokio::test]
-async fn a_removed_robot_is_the_endpoints_fault_and_other_answers_are_read_as_for_every_robot() {
-    let scene = Scene::start().await;
-    let outcome = scene.send_with("nobody", None, "…").await;
-    assert_eq!((kind(&outcome), outcome.provider_code()), ("endpoint", "19001"));
-    for (fault, expected) in [
-        (Fault::Reset, ("retry", "connection")),
-        (Fault::LoseAnswer, ("retry", "connection")),
-        (Fault::Body { body: "<html>".into() }, ("retry", "malformed")),
-        (
-            Fault::Status {
-                status: 429,
-                retry_after_seconds: Some(30),
-            },
-            ("retry", "http_429"),
-        ),
-        (
-            Fault::Status {
-                status: 404,
-                retry_after_seconds: None,
-            },
-            ("endpoint", "http_404"),
-        ),
-    ] {
-        scene.simulator.fail(TOKEN, fault.clone(), 1);
-        let outcome = scene.send("请尽快回电").await;
-        assert_eq!((kind(&outcome), outcome.provider_code()), expected, "{fault:?}");
-    }
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use reflex_runtime::{
 use reflex_tenancy::{TenantId, TenantSet};
 use reflex_testing::eventually;
 use reflex_tests::{
-    simulator::{Robot, Simulator, SimulatorOptions},
+    simulator::{Hook, Robot, Simulator, SimulatorOptions},
     suite::Suite,
 };
 use serde_json::{Value, json};
@@ -91,6 +91,16 @@ impl Furnished {
             messages["messages"].to_string().contains("lead_escalated")
         })
         .await;
+        let delivered = eventually("a system outside is told", async || {
+            let request = json!({"parent": "subscriptions/crm-9", "state": "STATE_DELIVERED"});
+            let answer = furnishing
+                .ask("notifications.v1.SubscriptionService/ListDeliveries", request)
+                .await;
+            answer["deliveries"].is_array().then_some(answer)
+        })
+        .await;
+        furnishing.keep(&delivered, &[("delivery", "/deliveries/0/name")]);
+        furnishing.links(&simulator).await;
         furnishing.calls().await;
         furnishing.imports().await;
         clock.advance(SignedDuration::from_mins(2));
@@ -333,6 +343,24 @@ impl Furnishing<'_> {
             )
             .await;
         self.keep(&answer, &[("channel", "/channel/name")]);
+        let quota = json!({"name": "quotas/all-9", "messagesPerMonth": 100_000, "administrators": [MEMBER]});
+        let answer = self
+            .ask("notifications.v1.ChannelService/PutQuota", json!({"quota": quota}))
+            .await;
+        self.keep(&answer, &[("quota", "/quota/name")]);
+        simulator.add_webhook(Hook {
+            token: "crm-9".to_owned(),
+            secret: HOOK_SECRET.to_owned(),
+        });
+        let subscription = json!({"name": "subscriptions/crm-9", "endpoint": simulator.webhook_address("crm-9"),
+            "secret": HOOK_SECRET, "filter": format!("subject <> '{MARK}'")});
+        let answer = self
+            .ask(
+                "notifications.v1.SubscriptionService/PutSubscription",
+                json!({"subscription": subscription}),
+            )
+            .await;
+        self.keep(&answer, &[("subscription", "/subscription/name")]);
         let template = json!({"key": "lead_assigned", "locale": "zh-CN", "title": format!("{MARK} {{{{number}}}}"),
             "body": "{{number}} {{company}}"});
         self.ask(
@@ -382,6 +410,20 @@ impl Furnishing<'_> {
         self.names.insert("inbox_item", item.name);
         self.names.insert("message", item.message);
         watched.message().await.unwrap().unwrap();
+    }
+
+    /// Keeps the link of a message that nobody used, and uses another.
+    async fn links(&mut self, simulator: &Simulator) {
+        let tokens: Vec<String> = eventually("messages with links are sent", async || {
+            let messages = simulator.messages();
+            let texts = messages.iter().map(|message| message.text.split_once("/v1/actions/"));
+            let links = texts.filter_map(|text| text?.1.split(')').next().map(str::to_owned));
+            Some(links.collect::<Vec<_>>()).filter(|tokens| tokens.len() >= 2)
+        })
+        .await;
+        let done = json!({"token": tokens[1]});
+        self.ask("notifications.v1.ActionService/AnswerAction", done).await;
+        self.names.insert("action_token", tokens[0].clone());
     }
 
     /// Claims and calls the second lead.
@@ -499,6 +541,8 @@ impl Furnishing<'_> {
             let request = json!({"name": name, "reason": MARK});
             let answer = self.ask("leads.v1.NurtureService/NurtureLead", request).await;
             self.keep(&answer, &[("kept_lead", "/lead/name")]);
+            let request = json!({"name": name, "verdict": "LABEL_VALID", "note": MARK});
+            self.ask("leads.v1.ValidityService/CorrectValidity", request).await;
         }
     }
 
@@ -603,9 +647,19 @@ impl Furnishing<'_> {
                 json!({"pageSize": 1}),
             ),
             (
+                "page_of_corrections",
+                "leads.v1.ValidityService/ListValidityCorrections",
+                json!({"pageSize": 1}),
+            ),
+            (
                 "page_of_messages",
                 "notifications.v1.MessageService/ListMessages",
                 json!({"pageSize": 1}),
+            ),
+            (
+                "page_of_deliveries",
+                "notifications.v1.SubscriptionService/ListDeliveries",
+                json!({"parent": "subscriptions/crm-9", "pageSize": 1}),
             ),
             (
                 "page_of_inbox",
@@ -618,6 +672,9 @@ impl Furnishing<'_> {
         }
     }
 }
+
+/// What the system outside checks signatures with.
+const HOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// The days off of a year to come.
 pub(crate) const HOLIDAYS: &str =

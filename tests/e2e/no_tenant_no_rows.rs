@@ -23,6 +23,18 @@ const WORKER_READS: &[(&str, &[&str])] = &[
         "company_lookups",
         &["domain", "next_attempt_time", "shard", "tenant_id"],
     ),
+    (
+        "deliveries",
+        &[
+            "create_time",
+            "next_attempt_time",
+            "sequence",
+            "state",
+            "subscription",
+            "tenant_id",
+        ],
+    ),
+    ("delivery_attempts", &["create_time", "tenant_id"]),
     ("duplicate_requests", &["*"]),
     ("duplicate_sweeps", &["*"]),
     ("field_recomputes", &["*"]),
@@ -51,6 +63,20 @@ const WORKER_READS: &[(&str, &[&str])] = &[
     ("reroute_requests", &["*"]),
     ("shard_leases", &["*"]),
     ("shard_members", &["*"]),
+    ("subscription_events", &["create_time", "tenant_id"]),
+    (
+        "subscriptions",
+        &[
+            "event_types",
+            "failures",
+            "filter",
+            "personal_data",
+            "probe_time",
+            "state",
+            "subscription",
+            "tenant_id",
+        ],
+    ),
     ("timers", &["*"]),
 ];
 
@@ -89,6 +115,11 @@ const FILLERS: &[(&str, &str)] = &[
     (
         "duplicate_requests",
         "insert into duplicate_requests (tenant_id, lead_id, shard) values ('huadong', gen_random_uuid(), 0)",
+    ),
+    (
+        "lead_fingerprints",
+        "insert into lead_fingerprints (tenant_id, fingerprint, lead_id, person, capture_time)
+         select tenant_id, 1, lead_id, 1, now() from leads where tenant_id = 'huadong' limit 1",
     ),
     ("duplicate_sweeps", "insert into duplicate_sweeps (tenant_id, shard) values ('huadong', 0)"),
     ("reroute_requests", "insert into reroute_requests (tenant_id, shard, trigger) values ('huadong', 0, 'x')"),

@@ -1,5 +1,5 @@
-//! Two replicas send 300 messages and some escalations through one robot, whose provider locks it for ten minutes at the
-//! twenty-first message of any minute.
+//! Replicas share one robot, whose provider locks it for ten minutes at the twenty-first message of any minute: two of them with
+//! hundreds of messages, three with ten thousand in a minute.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use prost::Message as _;
 use reflex_events::{NewEvent, outbox};
 use reflex_host::RedisConfig;
+use reflex_notifications::domain::budget::{PACE, WINDOW};
 use reflex_pg::{Database, DatabaseConfig};
 use reflex_proto::{
     leads::v1::{LeadAssigned, LeadEscalated},
@@ -31,18 +32,21 @@ use reflex_tests::{
 const TOKEN: &str = "huadong-sales";
 const ROBOT: &str = "channels/huadong";
 const LIMIT: usize = 20;
+/// An escalation is told of within this.
+const URGENT: SignedDuration = SignedDuration::from_secs(5);
 
 struct Scene {
     clock: Arc<FixedClock>,
     simulator: Simulator,
     tenant: TenantId,
-    replicas: [Suite; 2],
+    replicas: Vec<Suite>,
     leads: Database,
+    notifications: Database,
     _dropped_last: (TestDatabase, TestDatabase, TestRedis),
 }
 
 impl Scene {
-    async fn start() -> Self {
+    async fn start(replicas: usize, kept_for_escalations: i32) -> Self {
         let clock = Arc::new(FixedClock::new(fixture_time()));
         let simulator = Simulator::start(SimulatorOptions {
             clock: clock.clone(),
@@ -68,26 +72,32 @@ impl Scene {
         };
         let secrets = Secrets::generate();
         let replica = || Suite::start_on(places.clone(), secrets.clone(), clock.clone());
+        let mut started = Vec::new();
+        for _ in 0..replicas {
+            started.push(replica().await);
+        }
         let scene = Self {
-            replicas: [replica().await, replica().await],
+            replicas: started,
             leads: Database::connect(&places.leads).unwrap(),
+            notifications: Database::connect(&places.notifications).unwrap(),
             tenant: "huadong".parse().unwrap(),
             clock,
             simulator,
             _dropped_last: (leads, notifications, redis),
         };
-        scene.put_robot().await;
+        scene.put_robot(kept_for_escalations).await;
         scene
     }
 
     /// The whole budget of the provider is used: there is no room for a mistake.
-    async fn put_robot(&self) {
+    async fn put_robot(&self, kept_for_escalations: i32) {
         let channel = Channel {
             name: ROBOT.into(),
             kind: Kind::DingtalkRobot.into(),
             endpoint: self.simulator.dingtalk_address(TOKEN),
             secret: "SEC1".into(),
             messages_per_minute: i32::try_from(LIMIT).unwrap(),
+            reserved_for_escalations: kept_for_escalations,
             enabled: true,
             ..Channel::default()
         };
@@ -178,6 +188,65 @@ impl Scene {
         }
     }
 
+    /// Returns when each escalation by the robot was written and told of.
+    async fn escalations(&self) -> Vec<(Timestamp, Option<Timestamp>)> {
+        let mut tx = self.read().await;
+        let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(
+            "select (extract(epoch from create_time) * 1000000)::bigint,
+                 (extract(epoch from deliver_time) * 1000000)::bigint
+             from messages where channel = $1 and class = 'escalation' and not is_digest",
+        )
+        .bind(ROBOT)
+        .fetch_all(&mut *tx)
+        .await
+        .unwrap();
+        let time = |microseconds| Timestamp::from_microsecond(microseconds).unwrap();
+        let times = rows.into_iter().map(|(written, told)| (time(written), told.map(time)));
+        times.collect()
+    }
+
+    /// Moves the clock to when the robot may say its next escalation, unless it may now, or is saying one: however slow the
+    /// machine, nothing waits for it.
+    async fn keep_pace(&self) {
+        let mut tx = self.read().await;
+        let release: Option<i64> = sqlx::query_scalar(
+            "select (extract(epoch from max(release_time)) * 1000000)::bigint from channel_reservations
+             where channel = $1 and is_escalation",
+        )
+        .bind(ROBOT)
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap();
+        let Some(release) = release.and_then(|release| Timestamp::from_microsecond(release).ok()) else {
+            return;
+        };
+        let answer = release - WINDOW;
+        let left = (answer + PACE).duration_since(self.clock.now());
+        if answer <= self.clock.now() && left.is_positive() {
+            self.clock.advance(left);
+        }
+    }
+
+    /// Counts what waits for the robot, and every message by it that is no digest.
+    async fn counts(&self) -> (i64, i64) {
+        let mut tx = self.read().await;
+        sqlx::query_as(
+            "select count(*) filter (where state = 'pending'), count(*) filter (where not is_digest)
+             from messages where channel = $1",
+        )
+        .bind(ROBOT)
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap()
+    }
+
+    async fn read(&self) -> reflex_pg::Transaction {
+        self.notifications
+            .begin("test", &TenantSet::one(&self.tenant))
+            .await
+            .unwrap()
+    }
+
     fn accepted(&self, title: &str) -> usize {
         self.simulator
             .messages()
@@ -208,7 +277,7 @@ fn busiest_minute(times: &[Timestamp]) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_robot_shared_by_two_replicas_is_never_locked_and_nothing_is_lost() {
-    let scene = Scene::start().await;
+    let scene = Scene::start(2, 0).await;
     scene.assign(0..100).await;
     eventually("what escalations leave of the budget is used", async || {
         scene.simulator.messages().len() == 15 && scene.ledger(State::Pending).await.is_empty()
@@ -275,6 +344,71 @@ async fn a_robot_shared_by_two_replicas_is_never_locked_and_nothing_is_lost() {
         let digest = message.reason.strip_prefix("merged into ").unwrap();
         assert!(digests.iter().any(|other| other.name == digest), "{}", message.reason);
         assert!(message.deliver_time.is_some());
+    }
+    for replica in scene.replicas {
+        replica.stop().await;
+    }
+}
+
+/// The clock is moved by the test, and only when the robot has to wait: how long an escalation waits is read from the ledger and
+/// depends on no machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_messages_in_a_minute_from_three_replicas_are_told_without_a_lock() {
+    const ROUNDS: usize = 12;
+    const ASSIGNMENTS: usize = 9_880;
+    const ESCALATIONS: usize = 120;
+    let scene = Scene::start(3, 14).await;
+    for round in 0..ROUNDS {
+        let part = |of: usize| of * round / ROUNDS..of * (round + 1) / ROUNDS;
+        scene.assign(part(ASSIGNMENTS)).await;
+        scene.escalate(part(ESCALATIONS)).await;
+        let written = part(ESCALATIONS).end;
+        eventually("the escalations of these seconds are told of", async || {
+            let escalations = scene.escalations().await;
+            let told = escalations.iter().filter(|(_, told)| told.is_some()).count();
+            if escalations.len() == written && told < written {
+                scene.keep_pace().await;
+            }
+            told == written
+        })
+        .await;
+        let begun = fixture_time() + SignedDuration::from_secs(5) * i32::try_from(round + 1).unwrap();
+        let behind = begun.duration_since(scene.clock.now());
+        if behind.is_positive() {
+            scene.clock.advance(behind);
+        }
+    }
+    let all = i64::try_from(ASSIGNMENTS + ESCALATIONS).unwrap();
+    eventually("everything is written", async || scene.counts().await.1 == all).await;
+    eventually("nothing waits", async || {
+        scene.clock.advance(SignedDuration::from_secs(10));
+        scene.counts().await.0 == 0
+    })
+    .await;
+
+    let stats = scene.simulator.stats_of(TOKEN);
+    assert_eq!(
+        (stats.locks, stats.limited, stats.rejected, stats.duplicates),
+        (0, 0, 0, 0),
+        "{stats:?}"
+    );
+    let times: Vec<_> = scene.simulator.messages().iter().map(|message| message.time).collect();
+    assert!(busiest_minute(&times) <= LIMIT, "{}", busiest_minute(&times));
+    for (written, told) in scene.escalations().await {
+        let waited = told.unwrap().duration_since(written);
+        assert!(waited <= URGENT, "an escalation waited {waited}");
+    }
+    let delivered = scene.ledger(State::Delivered).await;
+    let merged = scene.ledger(State::Merged).await;
+    let (digests, singles): (Vec<_>, Vec<_>) = delivered
+        .iter()
+        .partition(|message| message.template.starts_with("digest"));
+    assert_eq!(singles.len() + merged.len(), ASSIGNMENTS + ESCALATIONS);
+    assert_eq!(u64::try_from(delivered.len()).unwrap(), stats.accepted);
+    let names: std::collections::BTreeSet<_> = digests.iter().map(|digest| digest.name.as_str()).collect();
+    for message in &merged {
+        let digest = message.reason.strip_prefix("merged into ").unwrap();
+        assert!(names.contains(digest) && message.deliver_time.is_some(), "{message:?}");
     }
     for replica in scene.replicas {
         replica.stop().await;

@@ -57,7 +57,7 @@ const WAY: [&str; 7] = [
     "relay_event",
     "consume_event",
     "send_message",
-    "http_post",
+    "http_call",
 ];
 
 /// A collector that keeps the spans it is sent.

@@ -24,12 +24,12 @@ use crate::any_rpc::{self, Wires, bearer, path_of};
 
 /// How many RPCs each role may call; whoever widens a role changes a number here, too.
 const REACH: &[(Role, usize)] = &[
-    (Role::Admin, 145),
-    (Role::Manager, 140),
-    (Role::Sales, 74),
-    (Role::Integration, 8),
-    (Role::Viewer, 63),
-    (Role::Service, 70),
+    (Role::Admin, 165),
+    (Role::Manager, 150),
+    (Role::Sales, 76),
+    (Role::Integration, 9),
+    (Role::Viewer, 64),
+    (Role::Service, 76),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

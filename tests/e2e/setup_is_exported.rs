@@ -103,6 +103,12 @@ after_hold: VERDICT_PASS
 stale_after_days: 60
 screening: SCREENING_LABEL
 ---
+kind: Quota
+name: quotas/sms
+of_kind: KIND_SMS
+messages_per_month: 5000
+administrators: [MEMBER]
+---
 kind: Template
 key: claim_expired
 locale: en

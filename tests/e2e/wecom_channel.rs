@@ -7,11 +7,10 @@ use jiff::SignedDuration;
 use reflex_notifications::channels::http::{HttpClient, Timeouts};
 use reflex_notifications::channels::wecom::Wecom;
 use reflex_notifications::channels::{Channel, Endpoint, Mentions, Outcome, Rendered};
+use reflex_notifications::domain::account::Account;
 use reflex_notifications::domain::channel::EndpointRules;
 use reflex_runtime::clock::FixedClock;
-use reflex_tests::simulator::{Fault, Message, Simulator, SimulatorOptions, Stats, WecomRobot};
-
-use crate::dingtalk_channel::kind;
+use reflex_tests::simulator::{Message, Simulator, SimulatorOptions, Stats, WecomRobot};
 
 const KEY: &str = "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa";
 const START: &str = "2026-02-13T08:00:00Z";
@@ -47,6 +46,7 @@ impl Scene {
         let endpoint = Endpoint {
             address: self.simulator.wecom_address(key).into(),
             secret: None,
+            account: Account::default(),
         };
         self.channel.send(&endpoint, message).await
     }
@@ -112,71 +112,6 @@ async fn everyone_is_called_by_the_list_alone() {
     assert!(is_delivered(&scene.send("停机 <@all>").await));
     let last = scene.simulator.messages().remove(1);
     assert_eq!((last.text.as_str(), last.everyone), ("停机 ＜@all>", false));
-}
-
-/// The vendor's table, written down a second time on purpose: here is what we owe the caller for each answer.
-#[tokio::test]
-async fn every_documented_code_has_its_consequence() {
-    let scene = Scene::start().await;
-    for (code, text, expected) in [
-        (0, "ok", "delivered"),
-        (-1, "system busy", "retry"),
-        (40_008, "invalid message type", "message"),
-        (40_035, "invalid parameter", "message"),
-        (40_058, "markdown.content exceed max length 4096", "message"),
-        (43_002, "require POST method", "message"),
-        (44_001, "empty media data", "message"),
-        (44_004, "empty content", "message"),
-        (45_002, "content size out of limit", "message"),
-        (45_009, "api freq out of limit", "limit"),
-        (45_033, "api concurrent out of limit", "retry"),
-        (47_001, "data format error", "message"),
-        (60_020, "not allow to access from your ip", "endpoint"),
-        (93_000, "invalid webhook url", "endpoint"),
-        (93_004, "robot disabled", "endpoint"),
-        (93_008, "robot not in chat", "endpoint"),
-        (777_777, "a code of tomorrow", "retry"),
-    ] {
-        let message = text.to_owned();
-        scene.simulator.fail(KEY, Fault::Code { code, message }, 1);
-        let outcome = scene.send("请尽快回电").await;
-        assert_eq!(kind(&outcome), expected, "{code} {text}");
-        assert_eq!(outcome.provider_code(), code.to_string());
-        if let Outcome::LimitHit { locked_for, .. } = outcome {
-            assert_eq!(locked_for, Duration::from_mins(1));
-        }
-    }
-    assert_eq!(scene.simulator.stats().accepted, 0, "HTTP 200 is no success");
-}
-
-#[tokio::test]
-async fn a_removed_robot_is_the_endpoints_fault_and_other_answers_are_read_as_for_every_robot() {
-    let scene = Scene::start().await;
-    let outcome = scene.send_to("nobody", &message("…", &[])).await;
-    assert_eq!((kind(&outcome), outcome.provider_code()), ("endpoint", "93000"));
-    for (fault, expected) in [
-        (Fault::Reset, ("retry", "connection")),
-        (Fault::LoseAnswer, ("retry", "connection")),
-        (Fault::Body { body: "<html>".into() }, ("retry", "malformed")),
-        (
-            Fault::Status {
-                status: 503,
-                retry_after_seconds: Some(30),
-            },
-            ("retry", "http_503"),
-        ),
-        (
-            Fault::Status {
-                status: 404,
-                retry_after_seconds: None,
-            },
-            ("endpoint", "http_404"),
-        ),
-    ] {
-        scene.simulator.fail(KEY, fault.clone(), 1);
-        let outcome = scene.send("请尽快回电").await;
-        assert_eq!((kind(&outcome), outcome.provider_code()), expected, "{fault:?}");
-    }
 }
 
 #[tokio::test]

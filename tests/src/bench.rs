@@ -22,6 +22,7 @@ mod rules;
 mod sample;
 mod services;
 mod verdict;
+mod webhooks;
 
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ use self::{
     rounds::{Pace, Round, play},
     rules::{Engine, Peer, Rules},
     verdict::{Bound, Figure, Target},
+    webhooks::{WebhookIsolation, WebhookRate},
 };
 
 pub use verdict::{Verdict, table};
@@ -64,6 +66,10 @@ pub enum Goal {
     Relay,
     /// Rows of a CSV file previewed and imported a second, beside COPY.
     Import,
+    /// Facts a second that systems outside are told, attempts written down, beside bare signed requests.
+    WebhookRate,
+    /// Time from a fact to 98 endpoints beside a slow and a dead one, and without these.
+    WebhookIsolation,
     /// Calls a second through everything that surrounds a handler.
     Middleware,
     /// Transactions a second under row security.
@@ -176,6 +182,8 @@ impl Goal {
             Self::ChainSaturated => play(ground, ChainSaturated::start(ground).await?, targets, pace).await,
             Self::Relay => play(ground, RelayDrain::start(ground).await?, targets, pace).await,
             Self::Import => play(ground, Import::start(ground).await?, targets, pace).await,
+            Self::WebhookRate => play(ground, WebhookRate::start(ground).await?, targets, pace).await,
+            Self::WebhookIsolation => play(ground, WebhookIsolation::start(ground).await?, targets, pace).await,
             Self::Middleware => play(ground, Middleware::start(ground).await?, targets, pace).await,
             Self::Rls => play(ground, RowSecurity::new(ground)?, targets, pace).await,
             Self::MatchOne | Self::MatchOneOfMillion => {
@@ -227,6 +235,8 @@ impl Goal {
             Self::ChainSaturated => &[target!("chain_saturated", Rate AtLeast 0.6, best 1.5)],
             Self::Relay => &[target!("relay", Rate AtLeast 0.7, best 1.0)],
             Self::Import => &[target!("import", Rate AtLeast 0.2, best 0.4)],
+            Self::WebhookRate => &[target!("webhook_rate", Rate AtLeast 0.1, best 0.25)],
+            Self::WebhookIsolation => &[target!("webhook_isolation", P99 AtMost 1.5, best 1.1)],
             Self::Middleware => &[
                 target!("middleware", Rate AtLeast 0.7, best 0.85),
                 target!("middleware_p99", P99 AtMost 1.5, best 1.5),

@@ -2,7 +2,8 @@
 //! told to fail. One file per provider; ledger, limits, faults and control are shared.
 //!
 //! Beyond the providers' own paths there is a control API: `POST /control/robots`, `/control/wecom-robots`,
-//! `/control/feishu-robots` and `/control/webhooks` add a robot or an endpoint, `POST /control/faults` scripts failures, `GET /control/messages` and `GET /control/stats` tell what was accepted and refused.
+//! `/control/feishu-robots`, `/control/webhooks`, `/control/applications` and `/control/sms-accounts` add a robot, an endpoint or
+//! an account, `POST /control/faults` scripts failures, `GET /control/messages` and `GET /control/stats` tell what was accepted and refused.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,21 +16,28 @@ use reflex_runtime::clock::{SharedClock, SystemClock};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+pub use applications::Application;
 pub use dingtalk::Robot;
 pub use fault::Fault;
 pub use feishu::FeishuRobot;
 pub use ledger::{Message, Stats};
+pub use mail::{MAIL_HOST, Mail, MailFault, MailServer, MailStep, Tls};
+pub use sms::SmsAccount;
 pub use webhook::{Delivery, Hook};
 pub use wecom::WecomRobot;
 
+mod applications;
+mod call;
 mod control;
 mod dingtalk;
 mod fault;
 mod feishu;
 mod ledger;
 mod limit;
+mod mail;
 mod registry;
 mod server;
+mod sms;
 mod webhook;
 mod wecom;
 
@@ -85,6 +93,8 @@ struct Shared {
     wecom: wecom::Robots,
     feishu: feishu::Robots,
     webhooks: webhook::Hooks,
+    applications: applications::Applications,
+    sms: sms::Accounts,
     registry: registry::Companies,
     connections: AtomicU64,
 }
@@ -105,6 +115,8 @@ impl Simulator {
             wecom: wecom::Robots::new(options.wecom_robots, options.limit_per_minute),
             feishu: feishu::Robots::new(options.feishu_robots),
             webhooks: webhook::Hooks::new(options.webhooks),
+            applications: applications::Applications::default(),
+            sms: sms::Accounts::default(),
             registry: registry::Companies::default(),
             connections: AtomicU64::new(0),
         });
@@ -113,6 +125,8 @@ impl Simulator {
             .merge(wecom::routes())
             .merge(feishu::routes())
             .merge(webhook::routes())
+            .merge(applications::routes())
+            .merge(sms::routes())
             .merge(registry::routes())
             .merge(control::routes())
             .with_state(shared.clone());
@@ -162,6 +176,33 @@ impl Simulator {
     /// Adds a `WeCom` robot, or replaces the one with the same key, limits forgotten.
     pub fn add_wecom_robot(&self, robot: WecomRobot) {
         self.shared.wecom.add(robot);
+    }
+
+    /// Adds an application of `DingTalk` or `WeCom`, both reached at [`Self::url`], or replaces the one of the same user.
+    pub fn add_application(&self, application: Application) {
+        self.shared.applications.add(application);
+    }
+
+    /// Ends every token of an application, as time does.
+    pub fn expire_tokens(&self, user: &str) {
+        self.shared.applications.expire(user);
+    }
+
+    /// Counts the tokens an application was given.
+    #[must_use]
+    pub fn tokens_given(&self, user: &str) -> usize {
+        self.shared.applications.tokens_given(user)
+    }
+
+    /// Returns the address of text messages.
+    #[must_use]
+    pub fn sms_address(&self) -> String {
+        format!("{}{}", self.url(), sms::PATH)
+    }
+
+    /// Adds an account for text messages, or replaces the one with the same key.
+    pub fn add_sms_account(&self, account: SmsAccount) {
+        self.shared.sms.add(account);
     }
 
     /// Returns the base URL of the registry of companies; faults are scripted under the token `registry`.

@@ -79,6 +79,7 @@ impl Suite {
         let timers = TimerWake::default();
         let options = Options {
             allow_plain_http: true,
+            links: true,
             timers: timers.clone(),
         };
         let services = Services::start(&places, &secrets, &environment, listeners, &options)

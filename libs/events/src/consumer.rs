@@ -81,6 +81,11 @@ pub trait Handler: Send + Sync + 'static {
     /// Returns whether events of a kind mean anything here; others are passed over.
     fn wants(&self, kind: &str) -> bool;
 
+    /// Returns whether an event means anything here, where that is a matter of more than its kind.
+    fn takes(&self, event: &Envelope) -> bool {
+        self.wants(&event.kind)
+    }
+
     /// Applies events, those of a shard in stream order, in the transaction that also remembers them as applied. Called
     /// again with single events when a batch failed.
     fn apply(
@@ -98,6 +103,10 @@ impl<H: Handler> Handler for Arc<H> {
 
     fn wants(&self, kind: &str) -> bool {
         (**self).wants(kind)
+    }
+
+    fn takes(&self, event: &Envelope) -> bool {
+        (**self).takes(event)
     }
 
     async fn apply(&self, tx: &mut PgConnection, events: &[Envelope]) -> Result<H::After, HandlerError> {
@@ -237,7 +246,7 @@ impl<H: Handler> Consumer<H> {
         let mut events = Vec::with_capacity(entries.len());
         for (id, entry) in entries {
             match entry {
-                Ok(event) if self.handler.wants(&event.kind) => events.push(event.clone()),
+                Ok(event) if self.handler.takes(event) => events.push(event.clone()),
                 Ok(_) => self.count("passed_over", 1),
                 // Nothing in it says whose it is: there is no tenant to file it under, so it is only counted and told.
                 Err(reason) => {

@@ -84,7 +84,8 @@ impl Database {
         self.begin_with(name, &self.kept_app, statements).await
     }
 
-    /// Begins a transaction like [`Database::begin`] and holds shards in the same round trip.
+    /// Begins a transaction like [`Database::begin`] for statements that take whole batches, which are planned once for all
+    /// of them, and holds shards in the same round trip.
     ///
     /// # Errors
     /// [`DbError::LeaseLost`] when another worker took one of the shards over.

@@ -14,9 +14,15 @@ const GRANTS: &[(&str, &[Role])] = &[
     // What channels of leads cost and bring.
     ("acquisition.read", &[Admin, Manager]),
     ("acquisition.write", &[Admin, Manager]),
+    // Records what somebody did with the link of a message ...
+    ("actions.answer", &[Admin, Manager, Service]),
+    // ... and looks what one does.
+    ("actions.read", &[Admin, Manager, Service]),
     ("calendars.read", &[Admin, Manager, Sales, Viewer, Service]),
     ("calendars.write", &[Admin, Manager]),
     ("channels.read", &[Admin, Manager, Service]),
+    // Hands in what mail servers send back.
+    ("channels.report_bounce", &[Admin, Integration, Service]),
     ("channels.write", &[Admin]),
     ("decision_maps.write", &[Admin, Manager]),
     ("directory.read", &[Admin, Manager, Sales, Viewer, Service]),
@@ -63,6 +69,10 @@ const GRANTS: &[(&str, &[Role])] = &[
     // Shows leads, and costs as much as reading all of them.
     ("routing.simulate", &[Admin, Manager]),
     ("routing.write", &[Admin, Manager]),
+    // Systems outside that are told facts ...
+    ("subscriptions.read", &[Admin, Manager]),
+    // ... where these go, signed with which secret.
+    ("subscriptions.write", &[Admin]),
     ("tags.read", &[Admin, Manager, Sales, Viewer, Service]),
     ("tags.write", &[Admin, Manager]),
     ("templates.read", &[Admin, Manager, Viewer, Service]),
@@ -190,7 +200,8 @@ mod tests {
                 delivers,
                 "{permission}: integrations only deliver"
             );
-            let system = permission.starts_with("platform.") || permission == "channels.write";
+            let system =
+                permission.starts_with("platform.") || ["channels.write", "subscriptions.write"].contains(&permission);
             assert_eq!(
                 roles.contains(&Manager),
                 !system,

@@ -9,8 +9,12 @@ pub enum Key {
     ClaimExpired,
     /// A step of the ladder was reached.
     LeadEscalated,
+    /// The map of who decides about a lead is overdue.
+    DecisionMapOverdue,
     /// Several messages in one.
     Digest,
+    /// A month's messages are nearly or wholly used up.
+    QuotaReached,
 }
 
 /// A variable a template may use.
@@ -80,11 +84,13 @@ const CONTACT_DUE: Variable = Variable::ours("contact_due_time", "首次联系�
 
 impl Key {
     /// Every key, by name.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::ClaimExpired,
+        Self::DecisionMapOverdue,
         Self::Digest,
         Self::LeadAssigned,
         Self::LeadEscalated,
+        Self::QuotaReached,
     ];
 
     /// Returns its name.
@@ -94,7 +100,9 @@ impl Key {
             Self::LeadAssigned => "lead_assigned",
             Self::ClaimExpired => "claim_expired",
             Self::LeadEscalated => "lead_escalated",
+            Self::DecisionMapOverdue => "decision_map_overdue",
             Self::Digest => "digest",
+            Self::QuotaReached => "quota_reached",
         }
     }
 
@@ -145,6 +153,28 @@ impl Key {
                         CONTACT_DUE,
                         Variable::ours("step", "升级级数", "the step of the ladder"),
                         Variable::ours("step_count", "总级数", "how many steps there are"),
+                    ]
+                }
+            }
+            Self::DecisionMapOverdue => {
+                const {
+                    &[
+                        NUMBER,
+                        Variable::ours("missing_roles", "缺少的角色", "the roles nobody is known for").required(),
+                        Variable::ours("owner", "负责人", "who owns the lead"),
+                        RECIPIENT,
+                        Variable::ours("due_time", "期限", "when the map was due"),
+                    ]
+                }
+            }
+            Self::QuotaReached => {
+                const {
+                    &[
+                        Variable::ours("quota", "配额", "the quota").required(),
+                        Variable::ours("percent", "已用百分比", "how much of it is used, in per cent").required(),
+                        Variable::ours("month", "月份", "the month"),
+                        Variable::ours("used", "已发条数", "how many were sent"),
+                        Variable::ours("messages", "每月条数", "how many a month may have"),
                     ]
                 }
             }

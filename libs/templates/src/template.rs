@@ -198,6 +198,10 @@ pub fn built_in(key: Key, locale: Locale) -> (&'static str, &'static str) {
         (Key::ClaimExpired, Locale::En) => include_str!("shipped/claim_expired.en.md"),
         (Key::LeadEscalated, Locale::ZhCn) => include_str!("shipped/lead_escalated.zh-CN.md"),
         (Key::LeadEscalated, Locale::En) => include_str!("shipped/lead_escalated.en.md"),
+        (Key::DecisionMapOverdue, Locale::ZhCn) => include_str!("shipped/decision_map_overdue.zh-CN.md"),
+        (Key::DecisionMapOverdue, Locale::En) => include_str!("shipped/decision_map_overdue.en.md"),
+        (Key::QuotaReached, Locale::ZhCn) => include_str!("shipped/quota_reached.zh-CN.md"),
+        (Key::QuotaReached, Locale::En) => include_str!("shipped/quota_reached.en.md"),
         (Key::Digest, Locale::ZhCn) => include_str!("shipped/digest.zh-CN.md"),
         (Key::Digest, Locale::En) => include_str!("shipped/digest.en.md"),
     };

@@ -53,6 +53,18 @@ impl Learned {
         }
     }
 
+    /// Returns how many leads people judged.
+    #[must_use]
+    pub fn corrections(&self) -> u32 {
+        self.all.invalid.saturating_add(self.all.valid)
+    }
+
+    /// Returns how often a reason was found in them.
+    #[must_use]
+    pub fn counts(&self, reason: Reason) -> Counts {
+        self.by_reason.get(&reason).copied().unwrap_or_default()
+    }
+
     /// Returns the weight of a reason.
     #[must_use]
     pub fn weight(&self, reason: Reason) -> f64 {

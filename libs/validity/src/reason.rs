@@ -17,7 +17,7 @@ pub enum Reason {
     ContactTest,
     /// The contact is no name.
     ContactNonsense,
-    /// The contact is called as in examples.
+    /// The contact is called as in examples (张三, John Doe); a reason like the others, found in what the customer typed.
     ContactPlaceholder,
     /// The company is a test.
     CompanyTest,

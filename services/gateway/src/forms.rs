@@ -39,15 +39,16 @@ use new_lead::Post;
 use submission::Submission;
 use write_key::WriteKey;
 
+pub(crate) mod language;
 pub(crate) mod new_lead;
+pub(crate) mod page;
 pub(crate) mod submission;
 
 mod book;
 mod bucket;
 mod cors;
 mod fields;
-mod language;
-mod page;
+mod signals;
 mod write_key;
 
 /// Route of all forms.
@@ -277,10 +278,12 @@ impl Forms {
         let fields = fields_of(kind, &body)?;
         let accepted = if submission::is_one(&fields, &known.form) {
             let locale = language::of(headers);
-            let submission = submission::read(fields, &known.form, locale, body.into())?;
+            let mut submission = submission::read(fields, &known.form, locale, body.into())?;
+            signals::add(&mut submission.request.answers, &known.form, headers);
             self.submit(submission, key, passage, deadline).await?
         } else {
-            let post = new_lead::read(fields, &known.form, body.into())?;
+            let mut post = new_lead::read(fields, &known.form, body.into())?;
+            signals::add(&mut post.lead.attributes, &known.form, headers);
             self.capture(post, key, passage, deadline).await?
         };
         Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())

@@ -1,6 +1,6 @@
 //! The web's way in: forms of websites, and every RPC of every service with JSON. It keeps nothing.
 //!
-//! A request passes [`server`] (connections), [`edge`] (trace, metrics, load), its route ([`forms`], [`rpc`],
+//! A request passes [`server`] (connections), [`edge`] (trace, metrics, load), its route ([`forms`], [`actions`], [`rpc`],
 //! [`openapi`]; [`health`] beside them) and leaves through [`backends`]. Whatever fails becomes a [`problem`].
 
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc};
@@ -20,6 +20,7 @@ pub use config::{Config, Limits};
 pub use health::Readiness;
 pub use process::main;
 
+use actions::Actions;
 use backends::Backends;
 use edge::Edge;
 use forms::Forms;
@@ -31,6 +32,7 @@ use webhooks::Webhooks;
 pub mod config;
 pub mod problem;
 
+mod actions;
 mod backends;
 mod body;
 mod call;
@@ -48,6 +50,8 @@ mod webhooks;
 
 /// Name of the service that forms are posted to.
 const LEADS: &str = "leads";
+/// Name of the service whose messages have links.
+const NOTIFICATIONS: &str = "notifications";
 
 /// What the gateway is put together from.
 pub struct Parts {
@@ -103,6 +107,11 @@ pub fn serve(parts: Parts, listener: TcpListener) -> io::Result<Gateway> {
             tokens: Arc::clone(&tokens),
             limits,
         };
+        if let Some(notifications) = backends.find(NOTIFICATIONS) {
+            let (leads, notifications) = (Arc::clone(leads), Arc::clone(notifications));
+            let actions = Actions::new(leads, notifications, Arc::clone(&tokens), Arc::clone(&clock), limits);
+            router = router.merge(actions::routes(actions));
+        }
         router = router.merge(webhooks::routes(webhooks)).merge(forms::routes(Forms::new(
             Arc::clone(leads),
             tokens,

@@ -21,6 +21,7 @@ use crate::{
 use comments::Comments;
 use schemas::Schemas;
 
+mod actions;
 mod comments;
 mod forms;
 mod schemas;
@@ -60,6 +61,8 @@ fn document(methods: &Methods, with_forms: bool) -> Value {
         paths.extend(forms::paths());
         tags.push(json!({"name": "webhooks", "description": "What other systems send."}));
         paths.extend(webhooks::paths());
+        tags.push(json!({"name": "actions", "description": "The links of messages."}));
+        paths.extend(actions::paths());
     }
     let mut schemas = schemas.finish();
     schemas.insert("Problem".to_owned(), problem_schema());
@@ -181,8 +184,8 @@ mod tests {
         let paths = document["paths"].as_object().unwrap();
         assert_eq!(
             paths.len(),
-            reflex_proto::PERMISSIONS.len() + 5,
-            "and forms and webhooks"
+            reflex_proto::PERMISSIONS.len() + 6,
+            "and forms, webhooks and links"
         );
         for (path, permission) in reflex_proto::PERMISSIONS {
             let operation = &paths[&format!("/v1/rpc{path}")]["post"];

@@ -1,5 +1,6 @@
 //! Use cases, one file each; they own the transactions.
 
+pub(crate) mod acknowledge_escalation;
 pub(crate) mod activate_routing_policy;
 pub(crate) mod capture_lead;
 pub(crate) mod capture_webhook;
@@ -11,6 +12,7 @@ pub(crate) mod check_lead;
 pub(crate) mod check_routing_policy;
 pub(crate) mod claim_lead;
 pub(crate) mod close_lead;
+pub(crate) mod correct_validity;
 pub(crate) mod customer_relations;
 pub(crate) mod customers;
 pub(crate) mod decide_dispute;

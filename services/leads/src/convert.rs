@@ -15,6 +15,7 @@ pub(crate) mod ownership;
 pub(crate) mod pool;
 pub(crate) mod routing;
 pub(crate) mod tags;
+pub(crate) mod validity;
 
 use std::time::Duration;
 

@@ -17,6 +17,7 @@ pub(crate) const LEAD_CLOSED: &str = "reflex.leads.v1.LeadClosed";
 pub(crate) const LEAD_RECYCLED: &str = "reflex.leads.v1.LeadRecycled";
 pub(crate) const CLAIM_EXPIRED: &str = "reflex.leads.v1.ClaimExpired";
 pub(crate) const LEAD_ESCALATED: &str = "reflex.leads.v1.LeadEscalated";
+pub(crate) const LEAD_ESCALATION_ACKNOWLEDGED: &str = "reflex.leads.v1.LeadEscalationAcknowledged";
 pub(crate) const LEAD_FIRST_CONTACTED: &str = "reflex.leads.v1.LeadFirstContacted";
 pub(crate) const FOLLOW_UP_RECORDED: &str = "reflex.leads.v1.FollowUpRecorded";
 pub(crate) const LEAD_DUPLICATE_SUSPECTED: &str = "reflex.leads.v1.LeadDuplicateSuspected";

@@ -22,6 +22,7 @@ mod pool;
 mod privacy;
 mod routing;
 mod tag;
+mod validity;
 mod webhook;
 
 use std::sync::Arc;
@@ -38,7 +39,7 @@ use reflex_proto::leads::v1::{
     nurture_service_server::NurtureServiceServer, ownership_service_server::OwnershipServiceServer,
     pool_service_server::PoolServiceServer, privacy_service_server::PrivacyServiceServer,
     routing_service_server::RoutingServiceServer, tag_service_server::TagServiceServer,
-    webhook_service_server::WebhookServiceServer,
+    validity_service_server::ValidityServiceServer, webhook_service_server::WebhookServiceServer,
 };
 use tonic::service::Routes;
 
@@ -68,6 +69,7 @@ pub(crate) const SERVICES: &[&str] = &[
     "reflex.leads.v1.PrivacyService",
     "reflex.leads.v1.RoutingService",
     "reflex.leads.v1.TagService",
+    "reflex.leads.v1.ValidityService",
     "reflex.leads.v1.WebhookService",
 ];
 
@@ -105,6 +107,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(TagServiceServer::new(rpc()))
         .add_service(WebhookServiceServer::new(rpc()))
         .add_service(GateServiceServer::new(rpc()))
-        .add_service(NurtureServiceServer::new(rpc()));
+        .add_service(NurtureServiceServer::new(rpc()))
+        .add_service(ValidityServiceServer::new(rpc()));
     routes.routes()
 }

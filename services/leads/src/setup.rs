@@ -14,6 +14,7 @@ use reflex_expr::Context;
 use reflex_pg::DbError;
 use reflex_runtime::clock::SharedClock;
 use reflex_tenancy::TenantId;
+use reflex_validity::Learned;
 use sqlx::PgConnection;
 
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
         calculated::CalculatedFields,
         directory::{Directory, DirectoryRows},
         duplicates::DuplicatePolicy,
-        gate::Gate,
+        gate::{Gate, Screening},
         ids::{CalendarId, MemberId, TeamId},
         ladder::Ladders,
         leave::Leaves,
@@ -31,7 +32,7 @@ use crate::{
     },
     store::{
         accounts, calculated_fields, calendars, catalogues, duplicates, gate_policies, ladders, leaves, members,
-        policies, pools, setup_versions, tags, teams,
+        policies, pools, setup_versions, tags, teams, validity_corrections,
     },
 };
 
@@ -61,6 +62,8 @@ pub struct Setup {
     pub pool: Option<Arc<Pool>>,
     /// Which leads go to salespeople; all without one.
     pub gate: Option<Arc<Gate>>,
+    /// What screening learned from corrections; nothing where nobody screens.
+    pub learned: Arc<Learned>,
     /// Calculated fields.
     pub fields: Arc<CalculatedFields>,
     /// Rules that give tags.
@@ -131,6 +134,11 @@ impl Setup {
         let gate = gate_policies::find(tx, tenant)
             .await?
             .map(|stored| Arc::new(stored.gate));
+        let screens = |gate: &&Arc<Gate>| gate.spec.screening != Screening::Off;
+        let learned = match gate.as_ref().filter(screens) {
+            Some(_) => validity_corrections::learn(tx, tenant).await?,
+            None => Learned::default(),
+        };
         let rules = tags::list_rules(tx, tenant, None, None).await?;
         let rules = rules.iter().map(tags::RuleRow::versioned).collect();
         let tags = Arc::new(TagRules::new(rules, fields.names()));
@@ -146,6 +154,7 @@ impl Setup {
             policy,
             pool,
             gate,
+            learned: Arc::new(learned),
             fields: Arc::new(fields),
             tags,
             duplicates,
@@ -346,6 +355,7 @@ mod tests {
             policy: None,
             pool: None,
             gate: None,
+            learned: Arc::default(),
             fields: Arc::default(),
             tags: Arc::default(),
             duplicates: Arc::default(),

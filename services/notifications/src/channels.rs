@@ -9,14 +9,19 @@ use reflex_runtime::clock::SharedClock;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use crate::domain::channel::Kind;
+use crate::domain::{account::Account, action::Action, channel::Kind};
 
+mod application;
 pub mod dingtalk;
+pub mod dingtalk_notice;
+pub mod email;
 pub mod feishu;
 pub mod http;
 mod robot;
+pub mod sms;
 pub mod webhook;
 pub mod wecom;
+pub mod wecom_app;
 
 /// Whoever carries the messages of each kind of channel.
 #[derive(Clone)]
@@ -29,6 +34,14 @@ pub struct Providers {
     pub feishu_robot: Arc<dyn Channel>,
     /// Signed webhooks.
     pub webhook: Arc<dyn Channel>,
+    /// Mail servers.
+    pub email: Arc<dyn Channel>,
+    /// Text messages.
+    pub sms: Arc<dyn Channel>,
+    /// Applications of `DingTalk`.
+    pub dingtalk_notice: Arc<dyn Channel>,
+    /// Applications of `WeCom`.
+    pub wecom_app: Arc<dyn Channel>,
 }
 
 impl Providers {
@@ -40,6 +53,10 @@ impl Providers {
             wecom_robot: Arc::new(wecom::Wecom::new(http.clone())),
             feishu_robot: Arc::new(feishu::Feishu::new(http.clone(), Arc::clone(clock))),
             webhook: Arc::new(webhook::Webhook::new(http.clone(), Arc::clone(clock))),
+            email: Arc::new(email::Email::new(http.clone(), Arc::clone(clock), Vec::new())),
+            sms: Arc::new(sms::Sms::new(http.clone(), Arc::clone(clock))),
+            dingtalk_notice: Arc::new(dingtalk_notice::channel(http.clone())),
+            wecom_app: Arc::new(wecom_app::channel(http.clone())),
         }
     }
 
@@ -51,44 +68,18 @@ impl Providers {
             Kind::WecomRobot => &*self.wecom_robot,
             Kind::FeishuRobot => &*self.feishu_robot,
             Kind::Webhook => &*self.webhook,
+            Kind::Email => &*self.email,
+            Kind::Sms => &*self.sms,
+            Kind::DingtalkNotice => &*self.dingtalk_notice,
+            Kind::WecomApp => &*self.wecom_app,
         }
     }
 }
 
 /// Carries rendered messages to one kind of provider.
 pub trait Channel: Send + Sync {
-    /// Describes what this channel can take.
-    fn capability(&self) -> Capability;
-
     /// Makes one attempt; whether and when there is another one is the caller's decision.
     fn send<'a>(&'a self, endpoint: &'a Endpoint, message: &'a Rendered) -> BoxFuture<'a, Outcome>;
-}
-
-/// What a channel can take, so that rendering and budgets need not know the provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capability {
-    /// Largest message the provider accepts; what is counted, the request or the text in it, is the provider's choice.
-    pub max_bytes: usize,
-    pub format: Format,
-    /// The provider's limit for each endpoint, if it has one.
-    pub rate: Option<Rate>,
-    /// Whether people can be called by name inside the message.
-    pub mentions: bool,
-}
-
-/// How the body of a message is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    Markdown,
-    /// Markdown among the other things a program wants to know.
-    Json,
-}
-
-/// A number of messages in a sliding window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    pub messages: u32,
-    pub per: Duration,
 }
 
 /// Where a message goes. Both parts are secrets: a robot's address carries its token.
@@ -98,6 +89,8 @@ pub struct Endpoint {
     pub address: SecretString,
     /// The signing secret, if this endpoint asks for signatures.
     pub secret: Option<SecretString>,
+    /// As whom to sign in there; empty where the address says it all.
+    pub account: Account,
 }
 
 /// A message as the reader will see it.
@@ -108,7 +101,33 @@ pub struct Rendered {
     /// The body in the channel's `Format`.
     pub text: String,
     pub mentions: Mentions,
+    /// Whom a personal channel tells.
+    pub to: Addressee,
     pub about: About,
+    /// What the reader can do, in the order of the buttons.
+    pub actions: Vec<Button>,
+}
+
+/// Something the reader can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Button {
+    /// What it does, as `domain::action` names it.
+    pub action: Action,
+    /// Its words, in the reader's language.
+    pub label: &'static str,
+    /// Where it leads. It has a token: no log may have it.
+    pub url: String,
+    /// Until when it does something.
+    pub expire_time: Timestamp,
+}
+
+/// One person, as far as a provider needs to know them. What is empty is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Addressee {
+    pub mobile: String,
+    pub email: String,
+    /// Whether mail to the address came back lately.
+    pub is_bounced: bool,
 }
 
 /// What a message is about, for readers that are programs.
@@ -138,7 +157,8 @@ pub struct Mentions {
 /// What became of one attempt, told apart by what the caller does next.
 ///
 /// `provider_code` is the provider's business code, or one of ours where no such answer came: `http_<status>`,
-/// `timeout`, `connect`, `connection`, `malformed`, `address`, `secret`, `too_long`. After `timeout`, `connection`, `malformed` and `http_5xx`
+/// `timeout`, `connect`, `connection`, `malformed`, `address`, `secret`, `too_long`,
+/// `no_address` (the person has none for this channel). After `timeout`, `connection`, `malformed` and `http_5xx`
 /// the message may have arrived all the same; after every other refusal it has not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -187,6 +207,28 @@ impl Outcome {
         }
     }
 
+    /// Tells that the channel has no way to this person.
+    fn no_address(what: &str) -> Self {
+        Self::GiveUp {
+            provider_code: "no_address".into(),
+            reason: format!("the person has no {what}"),
+            fault: Fault::Message,
+        }
+    }
+
+    /// Returns whether the provider may have the message although it did not say so.
+    #[must_use]
+    pub fn may_have_arrived(&self) -> bool {
+        match self {
+            Self::Delivered { .. } => true,
+            Self::RetryLater { provider_code, .. } => {
+                matches!(provider_code.as_str(), "timeout" | "connection" | "malformed")
+                    || provider_code.starts_with("http_5")
+            }
+            Self::GiveUp { .. } | Self::LimitHit { .. } => false,
+        }
+    }
+
     /// Returns the code for the delivery ledger.
     #[must_use]
     pub fn provider_code(&self) -> &str {
@@ -206,57 +248,8 @@ pub enum Fault {
     Endpoint,
     /// The endpoint, which said itself that it is gone for good: waiting for a repair gains nothing.
     Gone,
+    /// The person's address: nothing reaches them there.
+    Address,
     /// This message alone.
     Message,
-}
-
-#[cfg(test)]
-mod tests {
-    use reflex_runtime::clock::SystemClock;
-
-    use super::*;
-    use crate::domain::channel::EndpointRules;
-
-    #[test]
-    fn each_kind_says_what_it_can_take_and_no_budget_is_above_it() {
-        let http = http::HttpClient::new(http::Timeouts::default(), EndpointRules::default());
-        let clock: SharedClock = Arc::new(SystemClock::default());
-        let providers = Providers::new(&http, &clock);
-        let a_minute = |messages| {
-            Some(Rate {
-                messages,
-                per: Duration::from_mins(1),
-            })
-        };
-        for (kind, max_bytes, format, rate, mentions) in [
-            (Kind::DingtalkRobot, 20_000, Format::Markdown, a_minute(20), true),
-            (Kind::WecomRobot, 4_096, Format::Markdown, a_minute(20), true),
-            (
-                Kind::FeishuRobot,
-                20_480,
-                Format::Markdown,
-                Some(Rate {
-                    messages: 100,
-                    per: Duration::from_mins(1),
-                }),
-                false,
-            ),
-            (Kind::Webhook, 262_144, Format::Json, None, false),
-        ] {
-            let capability = providers.of(kind).capability();
-            let expected = Capability {
-                max_bytes,
-                format,
-                rate,
-                mentions,
-            };
-            assert_eq!(capability, expected, "{kind:?}");
-            if let Some(rate) = rate {
-                assert!(
-                    u32::try_from(kind.most_per_minute()).unwrap() <= rate.messages,
-                    "{kind:?}"
-                );
-            }
-        }
-    }
 }

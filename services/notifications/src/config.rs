@@ -25,6 +25,8 @@ pub struct Config {
     pub allow_plain_http: bool,
     /// Zone in which messages show times.
     pub time_zone: String,
+    /// Links of messages.
+    pub links: LinksConfig,
     /// How long published facts are kept, in hours.
     pub outbox_retention_hours: u64,
     /// How long things are kept.
@@ -41,6 +43,20 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Logs, traces, metrics.
     pub telemetry: TelemetryConfig,
+}
+
+/// Links of messages, by which people act on them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinksConfig {
+    /// Where the web reaches the gateway; empty for messages without links.
+    pub base_url: String,
+    /// Signs links.
+    pub key: SecretString,
+    /// Keys that signed links which may still be used.
+    pub former_keys: Vec<SecretString>,
+    /// How long links are good, in hours.
+    pub hours: i64,
 }
 
 /// What watching inboxes may cost.

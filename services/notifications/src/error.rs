@@ -24,6 +24,12 @@ pub enum Error {
     /// The request id was used for another request.
     #[error("the request id was used for another request")]
     RequestIdReused,
+    /// The caller may not have what they ask for.
+    #[error("it takes the permission {0}")]
+    Denied(&'static str),
+    /// The resource is in no state for this.
+    #[error("{0}")]
+    WrongState(&'static str),
     /// As many people watch their inboxes here as may.
     #[error("too many inboxes are watched")]
     TooManyWatchers,
@@ -61,6 +67,8 @@ impl From<Error> for Status {
             }
             Error::NotFound(resource) => status::not_found(resource),
             Error::RequestIdReused => status::request_id_reused(),
+            Error::Denied(permission) => status::denied(permission),
+            Error::WrongState(why) => status::wrong_state(why),
             Error::TooManyWatchers => status::overloaded(RETRY_AFTER),
             Error::Database(DbError::Unavailable(_) | DbError::Conflict(_)) => status::unavailable(RETRY_AFTER),
             Error::Seal(_) | Error::Database(_) => status::internal(&error),

@@ -14,9 +14,13 @@ use uuid::Uuid;
 use crate::{
     app::{
         notify::{Facts, Notifier},
+        subscriptions::fan_out::FanOut,
         watch_inbox::{NewItem, Watchers},
     },
-    domain::message::{Class, DINGTALK, Notice, Value},
+    domain::{
+        action::Action,
+        message::{Class, DINGTALK, Notice, Value},
+    },
     store::{attempts::Told, recipients::Change},
     wake::Wake,
 };
@@ -36,6 +40,8 @@ pub struct LeadEvents {
     pub sender_wake: Wake,
     /// Those who watch inboxes.
     pub watchers: Arc<Watchers>,
+    /// Hands facts on to systems outside.
+    pub fan_out: Arc<FanOut>,
 }
 
 impl Handler for LeadEvents {
@@ -45,6 +51,10 @@ impl Handler for LeadEvents {
         reader(kind).is_some()
     }
 
+    fn takes(&self, event: &Envelope) -> bool {
+        self.wants(&event.kind) || self.fan_out.wants(&event.tenant, &event.kind)
+    }
+
     async fn apply(&self, tx: &mut PgConnection, events: &[Envelope]) -> Result<Vec<NewItem>, HandlerError> {
         let mut facts = Facts::default();
         for event in events {
@@ -52,12 +62,42 @@ impl Handler for LeadEvents {
                 read(event, &mut facts)?;
             }
         }
-        Ok(self.notifier.notify(tx, facts).await?)
+        let items = self.notifier.notify(tx, facts).await?;
+        self.fan_out.write(tx, events).await?;
+        Ok(items)
     }
 
     fn applied(&self, items: Vec<NewItem>) {
+        self.fan_out.written();
         self.sender_wake.wake();
         self.watchers.hand(items);
+    }
+}
+
+/// Hands our own facts on to systems outside.
+pub struct OwnEvents {
+    /// Hands them on.
+    pub fan_out: Arc<FanOut>,
+}
+
+impl Handler for OwnEvents {
+    type After = ();
+
+    /// Asked of events, not of kinds: who listens is a tenant's matter.
+    fn wants(&self, _kind: &str) -> bool {
+        false
+    }
+
+    fn takes(&self, event: &Envelope) -> bool {
+        self.fan_out.wants(&event.tenant, &event.kind)
+    }
+
+    async fn apply(&self, tx: &mut PgConnection, events: &[Envelope]) -> Result<(), HandlerError> {
+        Ok(self.fan_out.write(tx, events).await?)
+    }
+
+    fn applied(&self, (): ()) {
+        self.fan_out.written();
     }
 }
 
@@ -71,6 +111,8 @@ fn reader(kind: &str) -> Option<Read> {
         "reflex.leads.v1.LeadAssigned" => lead_assigned,
         "reflex.leads.v1.LeadEscalated" => lead_escalated,
         "reflex.leads.v1.ClaimExpired" => claim_expired,
+        "reflex.leads.v1.LeadDecisionMapOverdue" => decision_map_overdue,
+        "reflex.leads.v1.LeadEscalationAcknowledged" => lead_escalation_acknowledged,
         "reflex.leads.v1.LeadFirstContacted" => lead_first_contacted,
         "reflex.leads.v1.LeadMerged" => lead_merged,
         "reflex.leads.v1.LeadUnmerged" => lead_unmerged,
@@ -88,6 +130,7 @@ fn member_changed(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerErro
         display_name: changed.display_name,
         team: changed.team,
         mobile: changed.mobile,
+        email: changed.email,
         locale: changed.locale,
         active: changed.active,
     };
@@ -98,6 +141,15 @@ fn member_changed(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerErro
 fn lead_first_contacted(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
     let contacted: leads::LeadFirstContacted = event.decode()?;
     facts.stops.push((event.tenant.clone(), contacted.lead));
+    Ok(())
+}
+
+/// Nobody is told of a ladder that ended with somebody's acknowledgement.
+fn lead_escalation_acknowledged(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
+    let acknowledged: leads::LeadEscalationAcknowledged = event.decode()?;
+    if acknowledged.ladder_stopped {
+        facts.acknowledged.push((event.tenant.clone(), acknowledged.lead));
+    }
     Ok(())
 }
 
@@ -158,6 +210,7 @@ fn lead_assigned(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError
     ];
     facts.notices.push(Notice {
         by_dingtalk: true,
+        fencing_token: Some(lead.fencing_token),
         ..notice(
             event,
             lead.lead,
@@ -192,6 +245,8 @@ fn lead_escalated(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerErro
     facts.notices.push(Notice {
         // The inbox is told whatever the ladder says: it is the one channel that is always there.
         by_dingtalk: lead.channels.iter().any(|channel| channel == DINGTALK),
+        ladder_step: Some(lead.step),
+        fencing_token: Some(lead.fencing_token),
         ..notice(
             event,
             lead.lead,
@@ -231,6 +286,36 @@ fn claim_expired(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError
     Ok(())
 }
 
+/// Tells the owner and whoever leads them; nobody where the lead has neither. No escalation: those end with the first contact, and
+/// this begins with it.
+fn decision_map_overdue(event: &Envelope, facts: &mut Facts) -> Result<(), HandlerError> {
+    let map: leads::LeadDecisionMapOverdue = event.decode()?;
+    let mut recipients = vec![map.owner.as_str(), map.supervisor.as_str()];
+    recipients.dedup();
+    for recipient in recipients.into_iter().filter(|name| !name.is_empty()) {
+        let recipient = member(recipient)?;
+        let values = vec![
+            ("number", Value::Plain(map.number.clone())),
+            ("missing_roles", Value::Typed(map.missing_roles.join("、"))),
+            ("owner", Value::Member(map.owner.clone())),
+            ("recipient", Value::Member(recipient.clone())),
+            ("due_time", Value::Time(map.due_time.and_then(instant))),
+        ];
+        facts.notices.push(Notice {
+            by_dingtalk: true,
+            ..notice(
+                event,
+                map.lead.clone(),
+                recipient,
+                Key::DecisionMapOverdue,
+                Class::Assignment,
+                values,
+            )
+        });
+    }
+    Ok(())
+}
+
 /// Builds a notice that goes to the inbox only.
 fn notice(
     event: &Envelope,
@@ -249,6 +334,9 @@ fn notice(
         template,
         class,
         by_dingtalk: false,
+        fencing_token: None,
+        cause_kind: event.kind.clone(),
+        ladder_step: None,
         values,
     }
 }
@@ -302,19 +390,39 @@ pub fn notification_failed(occasion: Occasion, told: &Told, channel: &str, reaso
     event(occasion, "reflex.notifications.v1.NotificationFailed", told, &failed)
 }
 
-/// A person confirmed a message.
+/// A person confirmed a message of a class, with the words of a template (key and version).
 #[must_use]
-pub fn notification_acknowledged(occasion: Occasion, told: &Told) -> NewEvent {
+pub fn notification_acknowledged(occasion: Occasion, told: &Told, class: Class, template: &str) -> NewEvent {
     let acknowledged = notifications::NotificationAcknowledged {
         message: message_name(told.message),
         recipient: told.recipient.clone(),
         subject: told.subject.clone(),
+        message_class: class.as_str().to_owned(),
+        template: template.split('@').next().unwrap_or_default().to_owned(),
+        cause_event: told.cause_event.to_string(),
     };
     event(
         occasion,
         "reflex.notifications.v1.NotificationAcknowledged",
         told,
         &acknowledged,
+    )
+}
+
+/// A person did what a link of a message does.
+#[must_use]
+pub fn notification_answered(occasion: Occasion, told: &Told, action: Action) -> NewEvent {
+    let answered = notifications::NotificationAnswered {
+        message: message_name(told.message),
+        recipient: told.recipient.clone(),
+        subject: told.subject.clone(),
+        action: action.as_str().to_owned(),
+    };
+    event(
+        occasion,
+        "reflex.notifications.v1.NotificationAnswered",
+        told,
+        &answered,
     )
 }
 

@@ -1,8 +1,10 @@
 //! The RPCs: parse, call, convert; no rules, no SQL. One file a service.
 
+mod actions;
 mod channels;
 mod inbox;
 mod messages;
+mod subscriptions;
 mod templates;
 
 use std::sync::Arc;
@@ -10,8 +12,9 @@ use std::sync::Arc;
 use reflex_events::dead_letter_service::DeadLetters;
 use reflex_proto::{
     notifications::v1::{
-        channel_service_server::ChannelServiceServer, inbox_service_server::InboxServiceServer,
-        message_service_server::MessageServiceServer, template_service_server::TemplateServiceServer,
+        action_service_server::ActionServiceServer, channel_service_server::ChannelServiceServer,
+        inbox_service_server::InboxServiceServer, message_service_server::MessageServiceServer,
+        subscription_service_server::SubscriptionServiceServer, template_service_server::TemplateServiceServer,
     },
     platform::v1::dead_letter_service_server::DeadLetterServiceServer,
 };
@@ -31,9 +34,11 @@ use crate::{
 
 /// Full names of the services served.
 pub const SERVICES: &[&str] = &[
+    "reflex.notifications.v1.ActionService",
     "reflex.notifications.v1.ChannelService",
     "reflex.notifications.v1.InboxService",
     "reflex.notifications.v1.MessageService",
+    "reflex.notifications.v1.SubscriptionService",
     "reflex.notifications.v1.TemplateService",
     "reflex.platform.v1.DeadLetterService",
 ];
@@ -57,9 +62,11 @@ pub struct Rpc {
 pub fn routes(rpc: &Rpc, dead_letters: DeadLetters<Arc<LeadEvents>>) -> Routes {
     let mut routes = Routes::builder();
     routes
+        .add_service(ActionServiceServer::new(rpc.clone()))
         .add_service(ChannelServiceServer::new(rpc.clone()))
         .add_service(InboxServiceServer::new(rpc.clone()))
         .add_service(MessageServiceServer::new(rpc.clone()))
+        .add_service(SubscriptionServiceServer::new(rpc.clone()))
         .add_service(TemplateServiceServer::new(rpc.clone()))
         .add_service(DeadLetterServiceServer::new(dead_letters));
     routes.routes()

@@ -1,16 +1,22 @@
 //! SQL of the service, one file per table or question. Every function takes the connection of a transaction that is bound
 //! to its tenants, except those of the worker role, which say so.
 
+pub mod answers;
 pub mod attempts;
 pub mod channels;
+pub mod deliveries;
+pub mod dispatching;
 pub mod erasing;
 pub mod inbox;
 pub mod messages;
+pub mod quotas;
 pub mod recipients;
 pub mod reservations;
 pub mod retention;
 pub mod sending;
 pub mod stops;
+pub mod subscription_events;
+pub mod subscriptions;
 pub mod templates;
 pub mod withdrawing;
 

@@ -8,7 +8,7 @@ use reflex_tenancy::TenantId;
 use crate::commands::{
     accounts, apply, calendar, channels, claims, customers, dead_letters, decision_maps, duplicates, export, expr,
     fields, follow_ups, gate, inbox, industries, keys, leads, members, messages, notifications, nurture, privacy,
-    routing, tags, webhooks,
+    routing, subscriptions, tags, webhooks,
 };
 
 /// Reflex from the command line: set up tenants, take leads in, see who got them and why, and who was told.
@@ -97,6 +97,7 @@ pub(crate) enum Command {
     Inbox(inbox::Inbox),
     Messages(messages::Messages),
     Notifications(notifications::Notifications),
+    Subscriptions(subscriptions::Subscriptions),
     Privacy(privacy::Privacy),
     Dlq(dead_letters::DeadLetters),
     Calendar(calendar::Calendar),

@@ -24,6 +24,7 @@ pub(crate) mod notifications;
 pub(crate) mod nurture;
 pub(crate) mod privacy;
 pub(crate) mod routing;
+pub(crate) mod subscriptions;
 pub(crate) mod tags;
 pub(crate) mod webhooks;
 
@@ -69,6 +70,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Inbox(command) => command.run(&output).await,
         Command::Messages(command) => command.run(&output).await,
         Command::Notifications(command) => command.run(&output).await,
+        Command::Subscriptions(command) => command.run(&output).await,
         Command::Privacy(command) => command.run(&output).await,
         Command::Dlq(command) => command.run(&output).await,
         Command::Calendar(command) => command.run(&output),

@@ -81,6 +81,9 @@ impl Document {
                 format!("The server keeps its key; a new installation needs it for the pages in use: write_key: {key}")
             }),
             Kind::Channel => Some(channel_remark(message)),
+            Kind::Subscription => {
+                Some("Its secret is not shown; give it anew where the subscription does not exist yet.".to_owned())
+            }
             Kind::WebhookSource => {
                 Some("Its secret is not shown; give it anew where the source does not exist yet.".to_owned())
             }

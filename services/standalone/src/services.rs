@@ -8,6 +8,7 @@ use reflex_host::{Environment, Foundation};
 use reflex_rpc::{auth::Minter, client, readiness::Readiness};
 use reflex_runtime::config;
 use reflex_timers::TimerWake;
+use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 
 use crate::{
@@ -68,6 +69,8 @@ impl Listeners {
 pub struct Options {
     /// Whether channels may have `http://` addresses, as the provider simulator has.
     pub allow_plain_http: bool,
+    /// Whether messages have links that lead to this gateway, also where no base is set.
+    pub links: bool,
     /// Wakes the timers of leads, for tests that move their clock.
     pub timers: TimerWake,
 }
@@ -115,6 +118,13 @@ impl Services {
         notifications.page_token_key = secrets.page_token_key.clone().into();
         notifications.sealing_key = secrets.sealing_key.clone().into();
         notifications.allow_plain_http = options.allow_plain_http;
+        if options.links && notifications.links.base_url.is_empty() {
+            notifications.links.base_url = format!("http://{}", addresses.gateway);
+        }
+        if notifications.links.key.expose_secret().is_empty() {
+            // What it signs is told apart from what it seals.
+            notifications.links.key = secrets.sealing_key.clone().into();
+        }
         let foundation = Foundation::open(
             &notifications.foundation(),
             reflex_notifications::SCHEMA,

@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 
-use super::{Fault, FeishuRobot, Hook, Message, Robot, Shared, Stats, WecomRobot};
+use super::{Application, Fault, FeishuRobot, Hook, Message, Robot, Shared, SmsAccount, Stats, WecomRobot};
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
@@ -16,6 +16,8 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/control/wecom-robots", post(add_wecom_robot))
         .route("/control/feishu-robots", post(add_feishu_robot))
         .route("/control/webhooks", post(add_webhook))
+        .route("/control/applications", post(add_application))
+        .route("/control/sms-accounts", post(add_sms_account))
         .route("/control/faults", post(script_fault).delete(clear_faults))
         .route("/control/messages", get(list_messages))
         .route("/control/stats", get(get_stats))
@@ -66,6 +68,16 @@ async fn add_feishu_robot(State(shared): State<Arc<Shared>>, Json(robot): Json<F
 
 async fn add_webhook(State(shared): State<Arc<Shared>>, Json(hook): Json<Hook>) -> StatusCode {
     shared.webhooks.add(hook);
+    StatusCode::NO_CONTENT
+}
+
+async fn add_application(State(shared): State<Arc<Shared>>, Json(application): Json<Application>) -> StatusCode {
+    shared.applications.add(application);
+    StatusCode::NO_CONTENT
+}
+
+async fn add_sms_account(State(shared): State<Arc<Shared>>, Json(account): Json<SmsAccount>) -> StatusCode {
+    shared.sms.add(account);
     StatusCode::NO_CONTENT
 }
 

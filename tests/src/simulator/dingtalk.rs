@@ -250,9 +250,13 @@ impl Content {
             }
             other => return Err(refusal(400_105, format!("不支持的消息类型 msgtype:{other}"))),
         };
+        let buttons = match body["actionCard"].as_object() {
+            Some(_) => buttons(&body)?,
+            None => String::new(),
+        };
         Ok(Self {
             title: required(&body, title)?,
-            text: required(&body, text)?,
+            text: required(&body, text)? + &buttons,
             mobiles: body["at"]["atMobiles"]
                 .as_array()
                 .into_iter()
@@ -262,6 +266,25 @@ impl Content {
             everyone: body["at"]["isAtAll"].as_bool().unwrap_or_default(),
         })
     }
+}
+
+/// Shows the buttons of a card as people see them, as links of Markdown; a card has one at least.
+fn buttons(body: &Value) -> Result<String, Refusal> {
+    if body.pointer("/actionCard/singleURL").is_some() {
+        let (title, url) = (
+            required(body, "/actionCard/singleTitle")?,
+            required(body, "/actionCard/singleURL")?,
+        );
+        return Ok(format!("\n[{title}]({url})"));
+    }
+    let count = body["actionCard"]["btns"].as_array().map_or(0, Vec::len).max(1);
+    let mut links = Vec::new();
+    for place in 0..count {
+        let title = required(body, &format!("/actionCard/btns/{place}/title"))?;
+        let url = required(body, &format!("/actionCard/btns/{place}/actionURL"))?;
+        links.push(format!("\n[{title}]({url})"));
+    }
+    Ok(links.concat())
 }
 
 fn required(body: &Value, pointer: &str) -> Result<String, Refusal> {

@@ -18,10 +18,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use super::call::{Call, Manners, Refusal};
 use super::dingtalk::text_of;
 use super::limit::{Admission, Limiter};
 use super::server::Connection;
-use super::{Message, Shared, fault};
+use super::{Message, Shared};
 
 /// Where the robots listen, before their token.
 pub(super) const PATH: &str = "/open-apis/bot/v2/hook";
@@ -82,13 +83,12 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new().route(&format!("{PATH}/{{token}}"), any(send))
 }
 
-/// A call as it arrived.
-struct Call {
-    method: Method,
-    token: String,
-    headers: HeaderMap,
-    body: Bytes,
-}
+const MANNERS: Manners = Manners {
+    receive,
+    reply,
+    success: "success",
+    too_fast: TOO_FAST.0,
+};
 
 async fn send(
     State(shared): State<Arc<Shared>>,
@@ -104,35 +104,12 @@ async fn send(
         headers,
         body,
     };
-    let Some(fault) = shared.faults.take(&call.token) else {
-        return answer(&shared, &call);
-    };
-    shared.ledger.count(&call.token, |stats| stats.faults += 1);
-    fault::inflict(fault, &connection, reply, || answer(&shared, &call)).await
-}
-
-fn answer(shared: &Shared, call: &Call) -> Response<Body> {
-    match receive(shared, call) {
-        Ok(message) => {
-            shared.ledger.accept(message);
-            reply(0, "success")
-        }
-        Err((code, text)) => {
-            shared.ledger.count(&call.token, |stats| {
-                stats.rejected += 1;
-                stats.limited += u64::from(code == TOO_FAST.0);
-            });
-            reply(code, text)
-        }
-    }
+    MANNERS.meet(&shared, &connection, &call).await
 }
 
 fn reply(code: i64, text: &str) -> Response<Body> {
     Json(json!({ "code": code, "msg": text, "data": {} })).into_response()
 }
-
-/// A code with its words.
-type Refusal = (i64, &'static str);
 
 fn receive(shared: &Shared, call: &Call) -> Result<Message, Refusal> {
     const BAD_REQUEST: Refusal = (9_499, "Bad Request");

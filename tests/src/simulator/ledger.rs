@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 /// A message a provider accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// Which provider took it: `dingtalk`, `wecom` or `webhook`.
+    /// Which provider took it: `dingtalk`, `wecom`, `feishu`, `webhook`, `dingtalk_notice`, `wecom_app` or `sms`.
     pub provider: String,
-    /// The robot's token or key, or the token of a receiver of webhooks.
+    /// The robot's token or key, the token of a receiver of webhooks, an application's user or the key of an account.
     pub token: String,
     pub time: Timestamp,
     pub title: String,

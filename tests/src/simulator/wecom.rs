@@ -15,10 +15,11 @@ use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::call::{Call, Manners, Refusal};
 use super::dingtalk::text_of;
 use super::limit::{Admission, Limiter};
 use super::server::Connection;
-use super::{Message, Shared, fault};
+use super::{Message, Shared};
 
 /// Where the robots listen.
 pub(super) const PATH: &str = "/cgi-bin/webhook/send";
@@ -68,61 +69,38 @@ struct Credentials {
     key: String,
 }
 
-/// A call as it arrived.
-struct Call {
-    method: Method,
-    key: String,
-    headers: HeaderMap,
-    body: Bytes,
-}
+const MANNERS: Manners = Manners {
+    receive,
+    reply,
+    success: "ok",
+    too_fast: TOO_FAST.0,
+};
 
 async fn send(
     State(shared): State<Arc<Shared>>,
     Extension(connection): Extension<Connection>,
     method: Method,
-    Query(Credentials { key }): Query<Credentials>,
+    Query(Credentials { key: token }): Query<Credentials>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
     let call = Call {
         method,
-        key,
+        token,
         headers,
         body,
     };
-    let Some(fault) = shared.faults.take(&call.key) else {
-        return answer(&shared, &call);
-    };
-    shared.ledger.count(&call.key, |stats| stats.faults += 1);
-    fault::inflict(fault, &connection, reply, || answer(&shared, &call)).await
-}
-
-fn answer(shared: &Shared, call: &Call) -> Response<Body> {
-    match receive(shared, call) {
-        Ok(message) => {
-            shared.ledger.accept(message);
-            reply(0, "ok")
-        }
-        Err((code, text)) => {
-            shared.ledger.count(&call.key, |stats| {
-                stats.rejected += 1;
-                stats.limited += u64::from(code == TOO_FAST.0);
-            });
-            // The real one adds a hint and where to look it up.
-            reply(
-                code,
-                &format!("{text}, hint: [1], more info at https://open.work.weixin.qq.com"),
-            )
-        }
-    }
+    MANNERS.meet(&shared, &connection, &call).await
 }
 
 fn reply(code: i64, text: &str) -> Response<Body> {
-    Json(json!({ "errcode": code, "errmsg": text })).into_response()
+    // The real one adds a hint and where to look it up.
+    let hint = match code {
+        0 => "",
+        _ => ", hint: [1], more info at https://open.work.weixin.qq.com",
+    };
+    Json(json!({ "errcode": code, "errmsg": format!("{text}{hint}") })).into_response()
 }
-
-/// A business code with its words.
-type Refusal = (i64, &'static str);
 
 fn receive(shared: &Shared, call: &Call) -> Result<Message, Refusal> {
     if call.method != Method::POST {
@@ -130,7 +108,7 @@ fn receive(shared: &Shared, call: &Call) -> Result<Message, Refusal> {
     }
     let now = shared.clock.now();
     let mut robots = shared.wecom.by_key.lock();
-    let limiter = robots.get_mut(&call.key).ok_or((93_000, "invalid webhook url"))?;
+    let limiter = robots.get_mut(&call.token).ok_or((93_000, "invalid webhook url"))?;
     if limiter.is_locked(now) {
         return Err(TOO_FAST);
     }
@@ -138,7 +116,7 @@ fn receive(shared: &Shared, call: &Call) -> Result<Message, Refusal> {
     match limiter.admit(now) {
         Admission::Admitted => Ok(Message {
             provider: "wecom".into(),
-            token: call.key.clone(),
+            token: call.token.clone(),
             time: now,
             title: String::new(),
             text: content.text,
@@ -147,7 +125,7 @@ fn receive(shared: &Shared, call: &Call) -> Result<Message, Refusal> {
             traceparent: text_of(&call.headers, "traceparent").map(str::to_owned),
         }),
         Admission::LockBegins => {
-            shared.ledger.count(&call.key, |stats| stats.locks += 1);
+            shared.ledger.count(&call.token, |stats| stats.locks += 1);
             Err(TOO_FAST)
         }
         Admission::Locked => Err(TOO_FAST),

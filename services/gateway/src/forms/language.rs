@@ -4,6 +4,11 @@ use http::{HeaderMap, HeaderValue, header::ACCEPT_LANGUAGE};
 
 /// Returns the locale of violations: the first of Chinese and English that is asked for, Chinese by default.
 pub(super) fn of(headers: &HeaderMap) -> &'static str {
+    asked(headers).unwrap_or("zh-CN")
+}
+
+/// Returns the first of Chinese and English that is asked for, if one is.
+pub(crate) fn asked(headers: &HeaderMap) -> Option<&'static str> {
     let asked = headers.get(ACCEPT_LANGUAGE).map(HeaderValue::to_str);
     let asked = asked.and_then(Result::ok).unwrap_or_default();
     let languages = asked
@@ -14,7 +19,7 @@ pub(super) fn of(headers: &HeaderMap) -> &'static str {
         "en" => Some("en"),
         _ => None,
     });
-    known.into_iter().next().unwrap_or("zh-CN")
+    known.into_iter().next()
 }
 
 #[cfg(test)]

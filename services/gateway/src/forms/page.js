@@ -69,14 +69,19 @@
     this.words = WORDS[language];
     this.prefix = 'reflex-' + (renderings += 1) + '-';
     this.requestId = newRequestId();
+    this.shownAt = Date.now();
+    this.elapsed = null;
     this.busy = false;
     this.errors = {};
     this.controls = {};
     this.status = element('p', { 'class': 'reflex-status', role: 'status', 'aria-live': 'polite' });
     this.button = element('button', { type: 'submit' }, [this.words.send]);
     var fields = shown.fields.map(this.field, this);
+    // People do not see it, nor do their browsers and screen readers; programs that fill in everything do.
+    this.trap = element('input', { type: 'text', name: 'homepage', tabindex: '-1', autocomplete: 'off' });
+    var trap = element('div', { hidden: true, 'aria-hidden': 'true' }, [this.trap]);
     this.form = element('form', { 'class': 'reflex-form', 'accept-charset': 'utf-8' },
-      fields.concat([this.button, this.status]));
+      fields.concat([trap, this.button, this.status]));
     this.form.addEventListener('submit', this.submit.bind(this));
     place.appendChild(this.form);
   }
@@ -176,7 +181,10 @@
 
   Form.prototype.answers = function () {
     var controls = this.controls;
-    var answers = { form_version: this.shown.version, request_id: this.requestId };
+    // Kept from the first try on: a post that is sent again says the same.
+    if (this.elapsed === null) this.elapsed = Math.max(0, Date.now() - this.shownAt);
+    var answers = { form_version: this.shown.version, request_id: this.requestId, elapsed_ms: this.elapsed };
+    if (this.trap.value) answers.honeypot = this.trap.value;
     Object.keys(controls).forEach(function (name) {
       var group = controls[name];
       if (group.length === 1 && !/^(checkbox|radio)$/.test(group[0].type)) {

@@ -155,6 +155,8 @@ async fn the_script_may_be_loaded_by_every_page() {
     assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
     assert_eq!(answer.header("cross-origin-resource-policy"), Some("cross-origin"));
     assert!(answer.text.contains("data-reflex-form"));
+    // It says how the form was filled in.
+    assert!(answer.text.contains("elapsed_ms") && answer.text.contains("honeypot"));
     let tag = answer.header("etag").unwrap();
     let again = [("if-none-match", tag)];
     let again = gateway.client.send(Method::GET, "/v1/forms.js", &again, "").await;

@@ -49,6 +49,38 @@ async fn a_post_becomes_a_lead() {
 }
 
 #[tokio::test]
+async fn how_a_post_came_goes_with_the_lead() {
+    let gateway = Gateway::start().await;
+    gateway.has_form(form());
+    let (_, last) = gateway.takes_leads();
+    let firefox = ("user-agent", "Mozilla/5.0 Firefox/140.0");
+    let body = r#"{"company": "恒瑞", "elapsed_ms": 1500, "honeypot": "http://spam", "fingerprint": "f1"}"#;
+    let answer = gateway.client.post(ROUTE, &[JSON, WITH_KEY, firefox], body).await;
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    let mut attributes: Vec<_> = last
+        .lock()
+        .take()
+        .unwrap()
+        .lead
+        .unwrap()
+        .attributes
+        .into_iter()
+        .collect();
+    attributes.sort_unstable();
+    let expected = [
+        ("elapsed_seconds", "1.500"),
+        ("fingerprint", "f1"),
+        ("honeypot", "http://spam"),
+        ("user_agent", firefox.1),
+    ];
+    assert_eq!(
+        attributes,
+        expected.map(|(name, text)| (name.to_owned(), text.to_owned()))
+    );
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn plain_forms_and_beacons_need_no_headers() {
     let gateway = Gateway::start().await;
     gateway.has_form(form());

@@ -1,6 +1,7 @@
 //! The gateway over real sockets, in front of services that do what a test says.
 #![cfg(test)]
 
+mod actions;
 mod backend;
 mod client;
 mod connections;

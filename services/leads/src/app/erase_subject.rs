@@ -27,7 +27,7 @@ use crate::{
         erasures::{self, ErasureRow},
         history,
         leads::{self, LeadRow, stored},
-        privacy, reroute,
+        privacy, quoting, reroute,
     },
 };
 
@@ -81,10 +81,10 @@ impl App {
         privacy::erase_children(&mut tx, tenant, &survey.pattern, &own).await?;
         privacy::set_decisions(&mut tx, tenant, &survey.decisions).await?;
         for (fact, left) in &survey.facts {
-            privacy::set_fact(&mut tx, tenant, &fact.key, left).await?;
+            quoting::set_fact(&mut tx, tenant, &fact.key, left).await?;
         }
         for (answer, left) in &survey.answers {
-            privacy::set_answer(&mut tx, tenant, answer, left).await?;
+            quoting::set_answer(&mut tx, tenant, answer, left).await?;
         }
         let by = (member.as_ref(), self.clock.now());
         erasures::insert(&mut tx, tenant, erasure, &hash, &survey.counts, by).await?;

@@ -16,11 +16,11 @@ use crate::{
         lead::State,
     },
     error::Error,
-    store::{history, lead_gates, leads},
+    store::{history, lead_gates, leads, validity_corrections},
 };
 
 /// Kinds of the history that are the gate's doing.
-const KINDS: [&str; 4] = ["gated", "nurtured", "returned", "set_aside"];
+const KINDS: [&str; 5] = ["gated", "nurtured", "returned", "set_aside", "corrected"];
 
 impl App {
     /// Tells what the gate would say of a lead now; changes nothing.
@@ -82,9 +82,11 @@ impl App {
         let rows = history::list(&mut tx, tenant, held).await?;
         let rows = rows.into_iter().filter(|row| KINDS.contains(&row.kind.as_str()));
         let history: Vec<LeadHistoryEntry> = rows.map(happened).collect();
+        let correction = validity_corrections::find(&mut tx, tenant, held).await?;
         let mut response = ExplainGateResponse {
             state: convert::state(lead.state()).into(),
             history,
+            correction: correction.as_ref().map(convert::validity::correction),
             ..ExplainGateResponse::default()
         };
         if let Some(stored) = stored {
@@ -94,7 +96,7 @@ impl App {
             response.validity = stored
                 .validity
                 .as_ref()
-                .map(|Json(validity)| convert::gate::validity(validity));
+                .map(|Json(validity)| convert::validity::validity(validity));
             response.evaluate_time = stored.evaluate_time.map(|at| convert::timestamp(at.to_jiff()));
             response.since = Some(convert::timestamp(since));
             if lead.state().is_aside() {

@@ -17,7 +17,8 @@ use crate::{
     error::Error,
     store::{
         leads,
-        privacy::{self, BlankDecision, Counts, Quote},
+        privacy::{self, BlankDecision, Counts},
+        quoting::{self, Quote},
     },
 };
 
@@ -148,9 +149,9 @@ impl Survey {
             });
             pairs.filter(|(quote, left)| quote.data != *left).collect::<Vec<_>>()
         };
-        let facts = privacy::list_facts(tx, tenant, &own).await?;
+        let facts = quoting::list_facts(tx, tenant, &own).await?;
         let facts = changed(facts, &|fact| blank_fact(&fact.kind, &fact.data, &erased));
-        let answers = privacy::list_answers(tx, tenant, &own).await?;
+        let answers = quoting::list_answers(tx, tenant, &own).await?;
         let answers = changed(answers, &|answer| blank_answer(&answer.kind, &answer.data, &erased));
         for (kind, count) in [
             ("mentions", mentions.len()),

@@ -66,6 +66,9 @@ pub(crate) struct LadderStep {
     /// How long after the contact is due; part of what the clock runs.
     pub(crate) after: Duration,
     pub(crate) clock: ClockStart,
+    /// Whether the ladder ends once somebody it told acknowledges; not said by ladders that started before they could.
+    #[serde(default)]
+    pub(crate) acknowledge_stops: bool,
     /// The steps after this one: each is put on the clock when the one below it is taken.
     pub(crate) then: Vec<Step>,
 }
@@ -78,31 +81,34 @@ impl LadderStep {
             run: ladder.contact_within,
             by,
         };
-        Self::of(
+        let before = Self {
             lead,
-            1,
-            &contact,
-            &ladder.steps,
-            i16::try_from(ladder.steps.len()).unwrap_or(i16::MAX),
-        )
+            step: 0,
+            step_count: i16::try_from(ladder.steps.len()).unwrap_or(i16::MAX),
+            audience: Audience::Owner,
+            channels: Vec::new(),
+            after: Duration::ZERO,
+            clock: contact,
+            acknowledge_stops: ladder.acknowledge_stops,
+            then: ladder.steps.clone(),
+        };
+        before.next()
     }
 
     fn next(&self) -> Option<Self> {
-        Self::of(self.lead, self.step + 1, &self.contact(), &self.then, self.step_count)
-    }
-
-    fn of(lead: LeadId, number: i16, contact: &ClockStart, steps: &[Step], step_count: i16) -> Option<Self> {
-        let (step, then) = steps.split_first()?;
+        let (step, then) = self.then.split_first()?;
+        let contact = self.contact();
         Some(Self {
-            lead,
-            step: number,
-            step_count,
+            lead: self.lead,
+            step: self.step + 1,
+            step_count: self.step_count,
+            acknowledge_stops: self.acknowledge_stops,
             audience: step.audience,
             channels: step.channels.clone(),
             after: step.after,
             clock: ClockStart {
                 run: contact.run + step.after,
-                ..contact.clone()
+                ..contact
             },
             then: then.to_vec(),
         })
@@ -197,6 +203,10 @@ impl LeadTimers {
         if step_outcome(&lead.standing()) != StepOutcome::Fire {
             return Ok(());
         }
+        let start = step.clock.start;
+        if step.acknowledge_stops && escalations::is_acknowledged(tx, &timer.tenant, step.lead, start).await? {
+            return Ok(());
+        }
         let setup = self.0.setups.get(tx, &timer.tenant).await?;
         loop {
             self.take_step(tx, timer, &setup, &lead, &step).await?;
@@ -228,6 +238,8 @@ impl LeadTimers {
         let escalation = Escalation {
             lead: step.lead,
             step: step.step,
+            clock_start: step.clock.start,
+            acknowledge_stops: step.acknowledge_stops,
             recipient: recipient.as_ref().map(|it| it.member.clone()),
             deputising_for: recipient.as_ref().and_then(|it| it.deputising_for.clone()),
             audience: step.audience,

@@ -19,6 +19,7 @@ use crate::{
         },
         gate_file::visitor_key,
         ids::LeadId,
+        validity::Said,
     },
     ports::{
         CompanyRegistry as _, CompetitorVisits as _, ImportedVisits, Outage, OwnEvents, SnapshotRegistry, Visitor,
@@ -83,6 +84,19 @@ pub(crate) struct Knowledge {
 pub(crate) fn company_domain(lead: &LeadRow) -> String {
     let domain = lead.email.contains('@').then(|| host_of(&lead.email)).flatten();
     domain.filter(|domain| !is_public_mail(domain)).unwrap_or_default()
+}
+
+/// Returns what a lead says, as far as it is judged by; `people_alike` came lately from its device, its own included.
+pub(crate) fn said(lead: &LeadRow, people_alike: u32) -> Said<'_> {
+    Said {
+        company: &lead.company,
+        contact: &lead.contact_name,
+        phone: &lead.phone,
+        email: &lead.email,
+        remark: &lead.remark,
+        attributes: &lead.attributes.0,
+        people_alike,
+    }
 }
 
 /// Returns why a lead is kept for which the gate said this; `None` where it is not.

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reflex_pg::DbError;
-use reflex_proto::leads::v1::{LeadNurtured, LeadReturned, RoutingDecision};
+use reflex_proto::leads::v1::{LeadNurtured, LeadReturned, LeadSetAside, RoutingDecision};
 use reflex_tenancy::TenantId;
 use reflex_timers::Timer;
 use sqlx::PgConnection;
@@ -40,6 +40,46 @@ pub(crate) struct Mover<'a> {
     /// Who does it; `None` for nobody.
     pub(crate) member: Option<MemberId>,
     pub(crate) traceparent: Option<String>,
+}
+
+/// Where a lead is taken so that salespeople do not have it any more, and why.
+pub(crate) enum Aside<'a> {
+    /// To the nurture pool, for a reason and with a sentence about it.
+    Nurture(&'static str, &'a str),
+    /// Out of the way as none, as somebody said; with what speaks against it.
+    Corrected(Vec<String>),
+}
+
+impl Aside<'_> {
+    fn state(&self) -> State {
+        match self {
+            Self::Nurture(..) => State::Nurture,
+            Self::Corrected(_) => State::SetAside,
+        }
+    }
+
+    fn kept_for(&self) -> &'static str {
+        match self {
+            Self::Nurture(kept_for, _) => kept_for,
+            Self::Corrected(_) => "invalid",
+        }
+    }
+
+    /// Returns why routing says that nobody has it.
+    fn reason(&self) -> QueueReason {
+        match self {
+            Self::Nurture(..) => QueueReason::Nurture,
+            Self::Corrected(_) => QueueReason::SetAside,
+        }
+    }
+
+    /// Returns kind and words of its entry in the history.
+    fn entry(&self) -> (&'static str, String) {
+        match self {
+            Self::Nurture(kept_for, detail) => ("nurtured", format!("{kept_for}: {detail}")),
+            Self::Corrected(_) => ("set_aside", "invalid: corrected".to_owned()),
+        }
+    }
 }
 
 impl LeadTimers {
@@ -101,7 +141,8 @@ impl App {
             }
             (Verdict::Nurture, State::Held) => {
                 let why = kept_for(&judgement).unwrap_or("gate");
-                self.nurture(tx, setup, mover, (why, &detail(&judgement))).await
+                self.take_aside(tx, setup, mover, &Aside::Nurture(why, &detail(&judgement)))
+                    .await
             }
             (Verdict::Hold, State::Held) if cause == Cause::Retry => {
                 let due_time = retry_time(&gate, stored.since.to_jiff(), now);
@@ -173,23 +214,22 @@ impl App {
         self.tell_of(tx, mover, events::LEAD_RETURNED, &told).await
     }
 
-    /// Sends a lead to the nurture pool, for a reason and with a sentence about it; under its lock.
-    pub(crate) async fn nurture(
+    /// Takes a lead to where it is kept from salespeople; under the lock of its timers and its own.
+    pub(crate) async fn take_aside(
         &self,
         tx: &mut PgConnection,
         setup: &Setup,
         mover: &Mover<'_>,
-        (kept_for, detail): (&'static str, &str),
+        aside: &Aside<'_>,
     ) -> Result<(), DbError> {
         let Mover { tenant, lead, .. } = *mover;
         let (id, now) = (LeadId(lead.lead_id), self.now_stored());
         let owner = lead.owner().filter(|_| lead.state().is_owned());
         running_clocks::stop(tx, tenant, id).await?;
-        lead_gates::set_aside(tx, tenant, id, State::Nurture).await?;
-        lead_gates::set_kept(tx, tenant, id, Some(kept_for), now).await?;
-        let entry = self.entry(lead, "nurtured", owner.clone().or_else(|| mover.member.clone()), {
-            format!("{kept_for}: {detail}")
-        });
+        lead_gates::set_aside(tx, tenant, id, aside.state()).await?;
+        lead_gates::set_kept(tx, tenant, id, Some(aside.kept_for()), now).await?;
+        let (kind, detail) = aside.entry();
+        let entry = self.entry(lead, kind, owner.clone().or_else(|| mover.member.clone()), detail);
         history::add(tx, tenant, &[entry]).await?;
         if !lead.state().is_aside() && lead.state() != State::Captured {
             // A rehearsal must know that nobody has it from now on.
@@ -198,7 +238,7 @@ impl App {
                 trigger: Trigger::Recycled.as_str().to_owned(),
                 policy_version: setup.policy.as_deref().map_or(0, Policy::version),
                 team: lead.team().map(|team| team.to_string()).unwrap_or_default(),
-                reason: QueueReason::Nurture.as_str().to_owned(),
+                reason: aside.reason().as_str().to_owned(),
                 ..RoutingDecision::default()
             };
             decisions::insert(tx, tenant, id, self.ids.next(), (now, &decision)).await?;
@@ -207,14 +247,30 @@ impl App {
             leads::add_open_leads(tx, tenant, owner, -1).await?;
             reroute::request(tx, tenant, Trigger::CapacityFreed, lead.team().as_ref()).await?;
         }
-        let told = LeadNurtured {
-            lead: id.to_string(),
-            number: lead.number_text(),
-            reason: kept_for.to_owned(),
-            member: owner.as_ref().map(ToString::to_string).unwrap_or_default(),
-            company: lead.company.clone(),
-        };
-        self.tell_of(tx, mover, events::LEAD_NURTURED, &told).await
+        let (lead_name, number) = (id.to_string(), lead.number_text());
+        let member = owner.as_ref().map(ToString::to_string).unwrap_or_default();
+        match aside {
+            Aside::Nurture(kept_for, _) => {
+                let told = LeadNurtured {
+                    lead: lead_name,
+                    number,
+                    reason: (*kept_for).to_owned(),
+                    member,
+                    company: lead.company.clone(),
+                };
+                self.tell_of(tx, mover, events::LEAD_NURTURED, &told).await
+            }
+            Aside::Corrected(reasons) => {
+                let told = LeadSetAside {
+                    lead: lead_name,
+                    number,
+                    reasons: reasons.clone(),
+                    member,
+                    corrected: true,
+                };
+                self.tell_of(tx, mover, events::LEAD_SET_ASIDE, &told).await
+            }
+        }
     }
 
     /// Sends a lead to the nurture pool that nobody worked on for as long as the policy says.
@@ -230,7 +286,8 @@ impl App {
             return Ok(());
         }
         let detail = format!("no follow-up within {days} days");
-        self.nurture(tx, setup, mover, ("stale", &detail)).await
+        self.take_aside(tx, setup, mover, &Aside::Nurture("stale", &detail))
+            .await
     }
 
     async fn tell_of(

@@ -15,12 +15,13 @@ use super::{
     fire_timers::{FireError, LeadTimers},
     gate::{Cause, GATE_SWEEP, GateDue},
     gate_due::stale_since,
+    intake::screening::window_start,
 };
 use crate::{
     domain::{gate::judge, ids::LeadId, lead::State},
     setup::Setup,
     store::{
-        lead_gates,
+        fingerprints, lead_gates,
         leads::{self, Filter, LeadRow},
     },
 };
@@ -89,6 +90,7 @@ impl LeadTimers {
             Stage::Stale => app.sweep_stale(tx, tenant, &setup, after, now).await?,
             Stage::Count => {
                 app.count_unconverted(tx, tenant, now).await?;
+                fingerprints::drop_old(tx, tenant, window_start(now)).await?;
                 None
             }
         };

@@ -3,6 +3,7 @@
 //!
 //! Everything between reading and writing is a pure fold over a snapshot ([`route_batch`]).
 
+mod apart;
 mod duplicates;
 mod effects;
 pub(crate) mod screening;
@@ -16,7 +17,7 @@ use std::{
 
 use opentelemetry::{KeyValue, metrics::Histogram};
 use reflex_pg::{
-    DbError,
+    DbError, Transaction,
     lease::{Hold, ShardWorker},
 };
 use reflex_runtime::{pace::Pace, telemetry};
@@ -124,6 +125,8 @@ impl Intake {
                     left.push(items.split_off(items.len() / 2));
                     left.push(items);
                 }
+                // Of many leads it may be one: the others need not wait for it.
+                Err(_) if items[0].is_of_many() && self.set_apart(hold, tenant, items[0]).await? => left.push(items),
                 Err(error) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
                     for item in items {
@@ -174,24 +177,23 @@ impl Intake {
         if self.app.imports.any() { 5 } else { 1 }
     }
 
-    async fn route_items(&self, hold: &Hold, tenant: &TenantId, items: &[&Work]) -> Result<(), DbError> {
-        let app = &self.app;
-        let mut tx = app
-            .db
-            .begin_held("route_leads", &TenantSet::one(tenant), &[hold])
-            .await?;
-        // Read before the reasons are looked at: whoever freed capacity that is seen here left a reason as well.
+    /// Begins to route leads of a tenant. What everybody holds is read before the reasons are looked at: whoever freed capacity that
+    /// is seen here left a reason as well.
+    async fn begin(&self, hold: &Hold, tenant: &TenantId) -> Result<(Transaction, Standings, Arc<Setup>), DbError> {
+        let tenants = TenantSet::one(tenant);
+        let mut tx = self.app.db.begin_held("route_leads", &tenants, &[hold]).await?;
         let standings = intake::get_standings(&mut tx, tenant).await?;
-        let setup = app.setups.at(&mut tx, tenant, standings.setup_version).await?;
-        let mut batch = Batch::new(tenant, &setup, standings, app);
+        let setup = self.app.setups.at(&mut tx, tenant, standings.setup_version).await?;
+        Ok((tx, standings, setup))
+    }
+
+    async fn route_items(&self, hold: &Hold, tenant: &TenantId, items: &[&Work]) -> Result<(), DbError> {
+        let (mut tx, standings, setup) = self.begin(hold, tenant).await?;
+        let mut batch = Batch::new(tenant, &setup, standings, &self.app);
 
         for item in items.iter().filter(|item| item.reroute.is_some()) {
             batch.effects.changes.reroutes.extend(item.reroute);
-            let trigger = item
-                .trigger
-                .as_deref()
-                .and_then(Trigger::find)
-                .unwrap_or(Trigger::DirectoryChanged);
+            let trigger = trigger_of(item);
             if let Some(lead) = item.lead_id {
                 let leads = intake::list_leads_for_update(&mut tx, tenant, "queued", &[lead]).await?;
                 batch.route(&mut tx, leads, trigger).await?;
@@ -208,6 +210,12 @@ impl Intake {
             let leads = intake::list_leads_for_update(&mut tx, tenant, "captured", &new).await?;
             batch.route(&mut tx, leads, Trigger::Captured).await?;
         }
+        self.finish(tx, tenant, batch).await
+    }
+
+    /// Writes what a batch came to, and wakes whoever has work now.
+    async fn finish(&self, mut tx: Transaction, tenant: &TenantId, batch: Batch<'_>) -> Result<(), DbError> {
+        let app = &self.app;
         let routed = batch.effects.changes.moves.len();
         let asks = batch.effects.screened.asks();
         batch.effects.save(&mut tx, app.clock.now()).await?;
@@ -220,6 +228,12 @@ impl Intake {
             .record(routed as u64, &[KeyValue::new("tenant", tenant.to_string())]);
         Ok(())
     }
+}
+
+/// Returns what a request to look at waiting leads was made for.
+fn trigger_of(request: &Work) -> Trigger {
+    let trigger = request.trigger.as_deref().and_then(Trigger::find);
+    trigger.unwrap_or(Trigger::DirectoryChanged)
 }
 
 /// A tenant's leads that are routed together.

@@ -9,7 +9,7 @@ use reflex_tenancy::TenantSet;
 use super::{
     App,
     claim_lead::{lead_name, lock},
-    gate_due::Mover,
+    gate_due::{Aside, Mover},
 };
 use crate::{
     domain::{decision::Trigger, ids::MemberId, lead::State},
@@ -30,7 +30,7 @@ impl App {
         request: &ReturnLeadRequest,
     ) -> Result<ReturnLeadResponse, Error> {
         let id = lead_name("name", &request.name)?;
-        check_reason(&request.reason)?;
+        check_reason("reason", &request.reason)?;
         let request_id = RequestId::parse(&request.request_id)?;
         let tenant = &caller.tenant;
         let mut tx = self.db.begin("return_lead", &TenantSet::one(tenant)).await?;
@@ -74,7 +74,7 @@ impl App {
         request: &NurtureLeadRequest,
     ) -> Result<NurtureLeadResponse, Error> {
         let id = lead_name("name", &request.name)?;
-        check_reason(&request.reason)?;
+        check_reason("reason", &request.reason)?;
         let request_id = RequestId::parse(&request.request_id)?;
         let tenant = &caller.tenant;
         let mut tx = self.db.begin("nurture_lead", &TenantSet::one(tenant)).await?;
@@ -95,7 +95,7 @@ impl App {
             member: member(caller),
             traceparent: telemetry::current_traceparent(),
         };
-        self.nurture(&mut tx, &setup, &mover, ("manual", &request.reason))
+        self.take_aside(&mut tx, &setup, &mover, &Aside::Nurture("manual", &request.reason))
             .await?;
         let response = NurtureLeadResponse {
             lead: Some(self.shown(&mut tx, caller, id).await?),
@@ -108,19 +108,21 @@ impl App {
     }
 }
 
-fn check_reason(reason: &str) -> Result<(), Error> {
+/// Checks why somebody does something with a lead.
+pub(crate) fn check_reason(field: &str, reason: &str) -> Result<(), Error> {
     if reason.chars().count() > MAX_REASON {
         return Err(Error::invalid(
-            "reason",
+            field,
             format!("must be at most {MAX_REASON} characters"),
         ));
     }
     if reason.chars().any(char::is_control) {
-        return Err(Error::invalid("reason", "must not contain control characters"));
+        return Err(Error::invalid(field, "must not contain control characters"));
     }
     Ok(())
 }
 
-fn member(caller: &Caller) -> Option<MemberId> {
+/// Returns which member calls, if it is one.
+pub(crate) fn member(caller: &Caller) -> Option<MemberId> {
     caller.member.as_deref().and_then(|name| name.parse().ok())
 }

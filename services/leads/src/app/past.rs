@@ -169,7 +169,7 @@ impl PastDecision {
                 let span = before.moment()..=decision.moment();
                 let costs = |entry: &&HistoryRow| {
                     let expired = entry.kind == "claim_expired" && decision.trigger != Trigger::OwnerLeft;
-                    (expired || matches!(entry.kind.as_str(), "released" | "recycled" | "nurtured"))
+                    (expired || matches!(entry.kind.as_str(), "released" | "recycled" | "nurtured" | "set_aside"))
                         && span.contains(&entry.moment())
                 };
                 let cause = history.iter().rfind(costs);
@@ -206,12 +206,13 @@ impl PastDecision {
     }
 
     /// Tells whether it was no decision of routing: somebody picked the lead from the pool, or it went there to be
-    /// picked, or to be nurtured.
+    /// picked, or to be nurtured, or was set aside.
     pub(crate) fn is_of_pool(&self) -> bool {
         let reasons = [
             ChosenBy::Picked.as_str(),
             QueueReason::Pooled.as_str(),
             QueueReason::Nurture.as_str(),
+            QueueReason::SetAside.as_str(),
         ];
         reasons.contains(&self.reason.as_str())
     }

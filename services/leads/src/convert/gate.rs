@@ -10,7 +10,6 @@ use crate::{
             BehaviourSpec, CompetitorSpec, Criterion, Gate, GateSpec, IndustrySpec, Judgement, OutagePolicy, RawGate,
             RegistrySource, Screening, SubVerdict, Truth, Verdict,
         },
-        validity::Validity,
         violation::Violation,
     },
 };
@@ -117,25 +116,6 @@ pub(crate) fn policy(gate: &Gate, update_time: Timestamp) -> pb::GatePolicy {
         .into(),
         version: gate.version,
         update_time: Some(timestamp(update_time)),
-    }
-}
-
-/// Converts what a lead looked like to its message.
-pub(crate) fn validity(validity: &Validity) -> pb::Validity {
-    let label = match validity.label.as_str() {
-        "valid" => pb::validity::Label::Valid,
-        "suspect" => pb::validity::Label::Suspect,
-        _ => pb::validity::Label::Invalid,
-    };
-    let reason = |reason: reflex_validity::Reason| pb::validity::Reason {
-        code: reason.code().to_owned(),
-        zh: reason.zh().to_owned(),
-        en: reason.en().to_owned(),
-    };
-    pb::Validity {
-        label: label.into(),
-        confidence: validity.confidence(),
-        reasons: validity.reasons().map(reason).collect(),
     }
 }
 

@@ -144,6 +144,7 @@ pub(crate) fn raw_ladder(message: &pb::Ladder) -> Result<RawLadder, Violation> {
         wall_clock: message.wall_clock,
         steps,
         require_screening: message.require_screening,
+        acknowledge_stops: message.acknowledge_stops,
     })
 }
 
@@ -156,6 +157,7 @@ pub(crate) fn ladder(ladder: &Ladder) -> pb::Ladder {
         wall_clock: ladder.wall_clock,
         steps: ladder.steps.iter().map(step).collect(),
         require_screening: ladder.require_screening,
+        acknowledge_stops: ladder.acknowledge_stops,
     }
 }
 

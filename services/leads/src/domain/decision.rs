@@ -98,6 +98,8 @@ pub enum QueueReason {
     Pooled,
     /// It is in the nurture pool.
     Nurture,
+    /// Somebody said that it is none.
+    SetAside,
     /// Nobody who takes leads has the skills.
     MissingSkill,
     /// Nobody of the team takes leads.
@@ -117,6 +119,7 @@ impl QueueReason {
             Self::Cooldown => "cooldown",
             Self::Pooled => "pooled",
             Self::Nurture => "nurture",
+            Self::SetAside => "set_aside",
             Self::MissingSkill => "missing_skill",
             Self::NoMembers => "no_members",
         }

@@ -26,6 +26,9 @@ pub struct Ladder {
     /// Whether a call counts as the first contact only once the needs screening form (需求初筛表) is complete.
     #[serde(default)]
     pub require_screening: bool,
+    /// Whether it ends once somebody it told acknowledges.
+    #[serde(default)]
+    pub acknowledge_stops: bool,
     /// The steps, in order.
     pub steps: Vec<Step>,
 }
@@ -116,6 +119,8 @@ pub struct RawLadder {
     pub wall_clock: bool,
     /// Whether a call counts only once the needs screening form is complete.
     pub require_screening: bool,
+    /// Whether it ends once somebody it told acknowledges.
+    pub acknowledge_stops: bool,
     /// The steps.
     pub steps: Vec<RawStep>,
 }
@@ -172,6 +177,7 @@ impl Ladder {
                 contact_within: raw.contact_within,
                 wall_clock: raw.wall_clock,
                 require_screening: raw.require_screening,
+                acknowledge_stops: raw.acknowledge_stops,
                 steps,
             }),
             _ => Err(violations.into_vec()),
@@ -192,6 +198,7 @@ impl Ladder {
             contact_within: Duration::from_hours(4),
             wall_clock: false,
             require_screening: false,
+            acknowledge_stops: false,
             steps: vec![
                 step(Audience::Owner, &[Channel::Inbox]),
                 step(Audience::Supervisor, &[Channel::DingTalk]),
@@ -266,6 +273,7 @@ mod tests {
             contact_within: Duration::from_hours(2),
             wall_clock: true,
             require_screening: false,
+            acknowledge_stops: false,
             steps: vec![
                 step(0, Audience::Owner, "inbox"),
                 step(30, Audience::Supervisor, "dingtalk"),
@@ -344,6 +352,7 @@ mod tests {
             contact_within: ladder.contact_within,
             wall_clock: ladder.wall_clock,
             require_screening: ladder.require_screening,
+            acknowledge_stops: ladder.acknowledge_stops,
             steps: ladder.steps.iter().map(raw_step).collect(),
         };
         assert_eq!(Ladder::parse(&raw), Ok(ladder.clone()));

@@ -74,7 +74,7 @@ impl State {
     /// Anything open may be contacted, since a call that happened cannot be refused; anything owned may get another owner
     /// or wait for one; only an assigned lead is claimed; nothing leaves `Closed`, nothing returns to `Captured`. Merging and
     /// its undoing are no moves of a lead's own: a lead may stand for another from any state, and comes back to it. A lead is
-    /// held before anybody had it, and set aside while nobody has it.
+    /// held before anybody had it; it is set aside as it comes, or when somebody says that it is none.
     #[must_use]
     pub fn may_become(self, next: Self) -> bool {
         match next {
@@ -85,7 +85,7 @@ impl State {
             Self::Assigned | Self::Closed => self.is_open(),
             Self::Held => matches!(self, Self::Captured | Self::SetAside),
             Self::Nurture => self.is_open() && self != Self::Nurture,
-            Self::SetAside => self.is_open() && !self.is_owned() && self != Self::SetAside,
+            Self::SetAside => self.is_open() && self != Self::SetAside,
         }
     }
 
@@ -159,9 +159,12 @@ mod tests {
                 &[Queued, Assigned, Contacted, Closed, Held, Nurture, SetAside],
             ),
             (Queued, &[Assigned, Contacted, Closed, Nurture, SetAside]),
-            (Assigned, &[Queued, Assigned, Claimed, Contacted, Closed, Nurture]),
-            (Claimed, &[Queued, Assigned, Contacted, Closed, Nurture]),
-            (Contacted, &[Queued, Assigned, Closed, Nurture]),
+            (
+                Assigned,
+                &[Queued, Assigned, Claimed, Contacted, Closed, Nurture, SetAside],
+            ),
+            (Claimed, &[Queued, Assigned, Contacted, Closed, Nurture, SetAside]),
+            (Contacted, &[Queued, Assigned, Closed, Nurture, SetAside]),
             (Closed, &[]),
             (Merged, &[]),
             (Held, &[Queued, Assigned, Contacted, Closed, Nurture, SetAside]),

@@ -1,8 +1,8 @@
 //! `FollowUpService`.
 
 use reflex_proto::leads::v1::{
-    ListFollowUpsRequest, ListFollowUpsResponse, RecordFollowUpRequest, RecordFollowUpResponse,
-    follow_up_service_server::FollowUpService,
+    AcknowledgeEscalationRequest, AcknowledgeEscalationResponse, ListFollowUpsRequest, ListFollowUpsResponse,
+    RecordFollowUpRequest, RecordFollowUpResponse, follow_up_service_server::FollowUpService,
 };
 use reflex_rpc::identity::Caller;
 use tonic::{Request, Response, Status};
@@ -18,6 +18,16 @@ impl FollowUpService for Rpc {
         let caller = Caller::of(&request)?;
         Ok(Response::new(
             self.0.record_follow_up(&caller, &request.into_inner()).await?,
+        ))
+    }
+
+    async fn acknowledge_escalation(
+        &self,
+        request: Request<AcknowledgeEscalationRequest>,
+    ) -> Result<Response<AcknowledgeEscalationResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        Ok(Response::new(
+            self.0.acknowledge_escalation(&caller, &request.into_inner()).await?,
         ))
     }
 

@@ -53,32 +53,17 @@ type Insert<'a> = QueryAs<'a, Postgres, (Uuid, i64), PgArguments>;
 ///
 /// Numbers are taken for the whole batch, so a repeated lead leaves a gap in them.
 pub(crate) async fn insert_alone(db: &Database, rows: &[NewRow]) -> Result<HashMap<Uuid, i64>, DbError> {
-    let written = db.run_alone("capture_leads", insertion(INSERT_NEW, rows)).await?;
+    let written = db.run_alone("capture_leads", insertion(rows)).await?;
     Ok(written.into_iter().collect())
 }
 
 /// Inserts leads that are not there yet in a transaction that does more; returns those that were written.
 pub(crate) async fn insert_new(tx: &mut PgConnection, rows: &[NewRow]) -> Result<Vec<Uuid>, DbError> {
-    let written = insertion(INSERT_NEW, rows).fetch_all(tx).await?;
+    let written = insertion(rows).fetch_all(tx).await?;
     Ok(written.into_iter().map(|(lead, _)| lead).collect())
 }
 
-/// Inserts leads in a transaction that does more, and fails if one of them is there already, see [`is_there_already`];
-/// in turn no index is asked before it is written, which is a quarter of the time.
-pub(crate) async fn insert_all(tx: &mut PgConnection, rows: &[NewRow]) -> Result<Vec<Uuid>, DbError> {
-    let written = insertion(INSERT_ALL, rows).fetch_all(tx).await?;
-    Ok(written.into_iter().map(|(lead, _)| lead).collect())
-}
-
-/// Whether an insert failed because one of its leads is there already.
-pub(crate) fn is_there_already(error: &DbError) -> bool {
-    matches!(
-        error.constraint(),
-        Some("leads_external_id_key" | "leads_request_id_key")
-    )
-}
-
-fn insertion<'a>(statement: &'static str, rows: &'a [NewRow]) -> Insert<'a> {
+fn insertion(rows: &[NewRow]) -> Insert<'_> {
     macro_rules! column {
         (|$row:ident| $value:expr) => {
             rows.iter().map(|$row| $value).collect::<Vec<_>>()
@@ -97,7 +82,7 @@ fn insertion<'a>(statement: &'static str, rows: &'a [NewRow]) -> Insert<'a> {
         })
         .collect();
     let bound: TenantSet = rows.iter().map(|row| row.tenant.clone()).collect();
-    sqlx::query_as(statement)
+    sqlx::query_as(INSERT_NEW)
         .bind(column!(|row| row.tenant.as_str()))
         .bind(column!(|row| row.lead_id))
         .bind(column!(|row| intake_shard(&row.tenant)))
@@ -139,7 +124,8 @@ fn insertion<'a>(statement: &'static str, rows: &'a [NewRow]) -> Insert<'a> {
         .bind(column!(|row| row.from_file))
 }
 
-fn fact(row: &NewRow) -> Vec<u8> {
+/// Returns what is told of a new lead.
+pub(super) fn fact(row: &NewRow) -> Vec<u8> {
     LeadCaptured {
         lead: LeadId(row.lead_id).to_string(),
         source: row.lead.source.clone(),
@@ -148,12 +134,8 @@ fn fact(row: &NewRow) -> Vec<u8> {
     .encode_to_vec()
 }
 
-/// Inserts leads with their facts; `$conflict` says what becomes of those that are there already. Binds its tenants
-/// itself, see [`Database::run_alone`].
-macro_rules! insert {
-    ($conflict:literal) => {
-        concat!(
-            "
+/// Inserts leads with their facts. Binds its tenants itself, see [`Database::run_alone`].
+const INSERT_NEW: &str = "
 with bound as materialized (
     select set_config('reflex.tenants', $32, true)
 ), sent as (
@@ -183,9 +165,7 @@ with bound as materialized (
         s.budget_max_fen, s.remark, s.account, s.form, s.form_version, s.attributes, s.raw_payload, s.create_time,
         s.traceparent, s.from_file
     from sent s join taken t using (tenant_id) order by s.place
-",
-            $conflict,
-            "
+    on conflict do nothing
     returning lead_id, number
 ), facts as (
     insert into outbox (tenant_id, event_id, shard, kind, subject, time, traceparent, data)
@@ -195,13 +175,7 @@ with bound as materialized (
 ), pending as (
     insert into outbox_pending (id, tenant_id) select id, tenant_id from facts
 )
-select lead_id, number from written"
-        )
-    };
-}
-
-const INSERT_NEW: &str = insert!("    on conflict do nothing");
-const INSERT_ALL: &str = insert!("");
+select lead_id, number from written";
 
 #[derive(FromRow)]
 struct StoredRow {

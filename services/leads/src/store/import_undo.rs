@@ -79,6 +79,7 @@ pub(crate) async fn list_created(
                  then 'merged'
              when l.state in ('closed', 'claimed', 'contacted') then l.state
              when exists (select from first_orders o where o.tenant_id = $1 and o.lead_id = l.lead_id) then 'ordered'
+             when exists (select from validity_corrections c where c.tenant_id = $1 and c.lead_id = l.lead_id) then 'corrected'
              when exists (select from follow_ups f where f.tenant_id = $1 and f.lead_id = l.lead_id) then 'follow_up'
              when exists (select from lead_disputes d where d.tenant_id = $1 and d.lead_id = l.lead_id) then 'disputed'
              when exists (
@@ -159,6 +160,8 @@ const DELETIONS: &[&str] = &[
     "delete from reroute_requests where tenant_id = $1 and lead_id = any ($2)",
     "delete from duplicate_requests where tenant_id = $1 and lead_id = any ($2)",
     "delete from lead_duplicates where tenant_id = $1 and (earlier_id = any ($2) or later_id = any ($2))",
+    "delete from validity_corrections where tenant_id = $1 and lead_id = any ($2)",
+    "delete from lead_fingerprints where tenant_id = $1 and lead_id = any ($2)",
     "delete from lead_gates where tenant_id = $1 and lead_id = any ($2)",
     "delete from first_orders where tenant_id = $1 and lead_id = any ($2)",
     "delete from decision_roles where tenant_id = $1 and lead_id = any ($2)",

@@ -34,6 +34,13 @@ pub(crate) struct Work {
     pub(crate) from_file: bool,
 }
 
+impl Work {
+    /// Tells whether it is about all leads that wait, or all that wait for a team.
+    pub(crate) fn is_of_many(&self) -> bool {
+        self.reroute.is_some() && self.lead_id.is_none()
+    }
+}
+
 /// Work that is passed over.
 #[derive(Debug, Default)]
 pub(crate) struct Passed {
@@ -161,7 +168,41 @@ pub(crate) async fn list_leads_for_update(
     Ok(rows)
 }
 
-/// Reads and locks the leads of a tenant that wait to be routed, or those that wait for one team, in order of capture.
+/// The leads of a tenant that wait to be routed, or those that wait for one team, in order of capture; but for those that are only
+/// tried by themselves.
+macro_rules! waiting {
+    ($columns:expr, $locking:literal) => {
+        concat!(
+            "select ",
+            $columns,
+            " from leads where tenant_id = $1 and state = 'queued' and queue_reason <> 'pooled'
+                  and ($2::text is null or team = $2) and not exists (
+                      select from reroute_requests r where r.tenant_id = $1 and r.lead_id = leads.lead_id and r.apart)
+              order by sequence limit $3 offset $4",
+            $locking
+        )
+    };
+}
+
+/// Lists leads of a tenant that wait to be routed.
+pub(crate) async fn list_waiting(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    team: Option<&str>,
+    limit: i64,
+    skip: i64,
+) -> Result<Vec<Uuid>, DbError> {
+    let leads = sqlx::query_scalar(waiting!("lead_id", ""))
+        .bind(tenant.as_str())
+        .bind(team)
+        .bind(limit)
+        .bind(skip)
+        .fetch_all(tx)
+        .await?;
+    Ok(leads)
+}
+
+/// Reads and locks leads of a tenant that wait to be routed.
 pub(crate) async fn list_waiting_for_update(
     tx: &mut PgConnection,
     tenant: &TenantId,
@@ -169,18 +210,13 @@ pub(crate) async fn list_waiting_for_update(
     limit: i64,
     skip: i64,
 ) -> Result<Vec<LeadRow>, DbError> {
-    let rows = sqlx::query_as(concat!(
-        "select ",
-        lead_columns!(),
-        " from leads where tenant_id = $1 and state = 'queued' and queue_reason <> 'pooled' and ($2::text is null or team = $2)
-          order by sequence limit $3 offset $4 for update"
-    ))
-    .bind(tenant.as_str())
-    .bind(team)
-    .bind(limit)
-    .bind(skip)
-    .fetch_all(tx)
-    .await?;
+    let rows = sqlx::query_as(waiting!(lead_columns!(), " for update"))
+        .bind(tenant.as_str())
+        .bind(team)
+        .bind(limit)
+        .bind(skip)
+        .fetch_all(tx)
+        .await?;
     Ok(rows)
 }
 

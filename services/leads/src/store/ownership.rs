@@ -58,7 +58,8 @@ async fn get_record(tx: &mut PgConnection, tenant: &TenantId, lead: LeadId) -> R
          from routing_decisions where tenant_id = $1 and lead_id = $2
          union all
          select entry_id, time, kind, member, detail, null, null, null from lead_history
-         where tenant_id = $1 and lead_id = $2 and kind in ('released', 'claim_expired', 'owner_left', 'awarded', 'nurtured')
+         where tenant_id = $1 and lead_id = $2 and kind in ('released', 'claim_expired', 'owner_left', 'awarded', 'nurtured',
+             'set_aside')
          union all
          select merge_id, merge_time, 'merged', null, '', null, survivor, unmerge_time from lead_merges
          where tenant_id = $1 and loser = $2
@@ -95,6 +96,7 @@ fn happened(row: &EntryRow) -> Option<Happened> {
         "released" => Happened::Lost("released"),
         "owner_left" => Happened::Lost("owner_left"),
         "nurtured" => Happened::Lost("nurtured"),
+        "set_aside" => Happened::Lost("set_aside"),
         "awarded" => Happened::Awarded {
             owner: (stored(row.member.as_deref()?), row.detail.parse().ok()?),
         },

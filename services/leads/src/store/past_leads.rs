@@ -136,8 +136,8 @@ pub(crate) async fn happened(tx: &mut PgConnection, tenant: &TenantId, leads: &[
     }
     let history: Vec<(Uuid, Uuid, SqlTimestamp, String)> = sqlx::query_as(
         "select lead_id, entry_id, time, kind from lead_history
-         where tenant_id = $1 and lead_id = any ($2) and kind in ('released', 'claim_expired', 'recycled', 'nurtured', 'claimed',
-             'closed')
+         where tenant_id = $1 and lead_id = any ($2) and kind in ('released', 'claim_expired', 'recycled', 'nurtured', 'set_aside',
+             'claimed', 'closed')
          order by lead_id, entry_id",
     )
     .bind(tenant.as_str())
@@ -153,8 +153,8 @@ pub(crate) async fn happened(tx: &mut PgConnection, tenant: &TenantId, leads: &[
             .push(HistoryRow { id, time, kind });
     }
     let escalations: Vec<(Uuid, i16, String)> = sqlx::query_as(
-        "select lead_id, step, audience from escalations
-         where tenant_id = $1 and lead_id = any ($2) order by lead_id, step",
+        "select distinct on (lead_id, step) lead_id, step, audience from escalations
+         where tenant_id = $1 and lead_id = any ($2) order by lead_id, step, clock_start desc",
     )
     .bind(tenant.as_str())
     .bind(leads)

@@ -6,7 +6,7 @@ use prost::Message as _;
 use reflex_pg::DbError;
 use reflex_proto::leads::v1::RoutingDecision;
 use reflex_tenancy::TenantId;
-use sqlx::{FromRow, PgConnection, types::Json};
+use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::domain::ids::LeadId;
@@ -102,13 +102,19 @@ pub(crate) async fn count(
              and (lead_id = any ($3) and (note <> '' or next_action <> '') or concat_ws(' ', note, next_action) ~ $2)
          union all
          select 'history', count(*) from lead_history where tenant_id = $1
-             and (lead_id = any ($3) and kind in ('closed', 'released', 'returned', 'nurtured', 'tagged', 'untagged', 'tag_expired')
-                     and detail not in ('', 'converted', 'lost', 'invalid')
+             and (lead_id = any ($3) and kind in ('closed', 'corrected', 'released', 'returned', 'nurtured', 'tagged', 'untagged',
+                         'tag_expired')
+                     and detail not in ('', 'converted', 'lost', 'invalid', 'valid')
                  or detail ~ $2)
          union all
          select 'lead_facts', count(*) from lead_facts where tenant_id = $1 and (lead_id = any ($3) or object ~ $2)
          union all
          select 'gates', count(*) from lead_gates where tenant_id = $1 and (lead_id = any ($3) or judgement::text ~ $2)
+         union all
+         select 'corrections', count(*) from validity_corrections where tenant_id = $1 and note <> ''
+             and (lead_id = any ($3) or note ~ $2)
+         union all
+         select 'fingerprints', count(*) from lead_fingerprints where tenant_id = $1 and lead_id = any ($3)
          union all
          select 'visits', count(*) from gate_visits where tenant_id = $1 and visitor ~ $2
          union all
@@ -174,6 +180,10 @@ pub(crate) async fn export(
                  from lead_facts f where f.tenant_id = $1 and f.lead_id = any ($3)),
              'gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.lead_id), '[]')
                  from lead_gates g where g.tenant_id = $1 and g.lead_id = any ($3)),
+             'corrections', (select coalesce(jsonb_agg(to_jsonb(c) order by c.lead_id), '[]')
+                 from validity_corrections c where c.tenant_id = $1 and c.lead_id = any ($3)),
+             'fingerprints', (select coalesce(jsonb_agg(to_jsonb(f) order by f.lead_id), '[]')
+                 from lead_fingerprints f where f.tenant_id = $1 and f.lead_id = any ($3)),
              'visits', (select coalesce(jsonb_agg(to_jsonb(v) order by v.version, v.visitor, v.competitor), '[]')
                  from gate_visits v where v.tenant_id = $1 and v.visitor ~ $2),
              'tags', (select coalesce(jsonb_agg(to_jsonb(t) order by t.lead_id, t.tag), '[]')
@@ -297,10 +307,11 @@ const CHILDREN: &[&str] = &[
      where tenant_id = $1 and (lead_id = any ($3) and (note <> '' or next_action <> '')
          or concat_ws(' ', note, next_action) ~ $2)",
     "update lead_history set detail = case
-         when lead_id = any ($3) and kind = 'closed' then split_part(detail, ':', 1)
+         when lead_id = any ($3) and kind in ('closed', 'corrected') then split_part(detail, ':', 1)
          when lead_id = any ($3) and kind in ('released', 'returned', 'nurtured', 'tagged', 'untagged', 'tag_expired') then ''
          else regexp_replace(detail, $2, '***', 'g') end
-     where tenant_id = $1 and (lead_id = any ($3) and kind in ('closed', 'released', 'returned', 'nurtured', 'tagged', 'untagged', 'tag_expired')
+     where tenant_id = $1 and (lead_id = any ($3) and kind in ('closed', 'corrected', 'released', 'returned', 'nurtured', 'tagged',
+             'untagged', 'tag_expired')
          or detail ~ $2)",
     "delete from lead_facts where tenant_id = $1 and (lead_id = any ($3) or object ~ $2)",
     "update lead_import_updates set
@@ -312,6 +323,9 @@ const CHILDREN: &[&str] = &[
          and t.key like 'leads/' || h.lead_id || '/%'
          and (h.lead_id = any ($3) or concat_ws(' ', h.tag, h.evidence) ~ $2)",
     "delete from lead_gates where tenant_id = $1 and (lead_id = any ($3) or judgement::text ~ $2)",
+    "update validity_corrections set note = case when lead_id = any ($3) then '' else regexp_replace(note, $2, '***', 'g') end
+     where tenant_id = $1 and note <> '' and (lead_id = any ($3) or note ~ $2)",
+    "delete from lead_fingerprints where tenant_id = $1 and lead_id = any ($3) and $2 <> ''",
     "delete from gate_visits where tenant_id = $1 and visitor ~ $2 and cardinality($3::uuid[]) >= 0",
     "delete from lead_tags where tenant_id = $1 and (lead_id = any ($3) or concat_ws(' ', tag, evidence) ~ $2)",
     "update lead_merges set
@@ -408,79 +422,5 @@ pub(crate) async fn set_decisions(
     .bind(decisions.iter().map(|it| it.decision.as_slice()).collect::<Vec<_>>())
     .execute(tx)
     .await?;
-    Ok(())
-}
-
-/// An encoded message that may quote a lead.
-#[derive(Debug, FromRow)]
-pub(crate) struct Quote {
-    /// Kind of a fact, or method of an answer.
-    pub(crate) kind: String,
-    /// What it is kept under.
-    pub(crate) key: String,
-    pub(crate) data: Vec<u8>,
-}
-
-/// Lists the facts about these leads that may be published again.
-pub(crate) async fn list_facts(
-    tx: &mut PgConnection,
-    tenant: &TenantId,
-    leads: &[LeadId],
-) -> Result<Vec<Quote>, DbError> {
-    let facts = sqlx::query_as(
-        "select kind, id::text as key, data from outbox where tenant_id = $1 and subject = any ($2) order by id",
-    )
-    .bind(tenant.as_str())
-    .bind(leads.iter().map(ToString::to_string).collect::<Vec<_>>())
-    .fetch_all(tx)
-    .await?;
-    Ok(facts)
-}
-
-/// Changes what a fact says.
-pub(crate) async fn set_fact(tx: &mut PgConnection, tenant: &TenantId, key: &str, data: &[u8]) -> Result<(), DbError> {
-    sqlx::query("update outbox set data = $3 where tenant_id = $1 and id = $2::bigint")
-        .bind(tenant.as_str())
-        .bind(key)
-        .bind(data)
-        .execute(tx)
-        .await?;
-    Ok(())
-}
-
-/// Lists the stored answers that name one of these leads.
-pub(crate) async fn list_answers(
-    tx: &mut PgConnection,
-    tenant: &TenantId,
-    leads: &[LeadId],
-) -> Result<Vec<Quote>, DbError> {
-    let answers = sqlx::query_as(
-        "select r.method as kind, r.request_id::text as key, r.response as data from request_ids r
-         where r.tenant_id = $1 and r.response is not null and exists (
-             select from unnest($2::text[]) as named (lead)
-             where position(convert_to(named.lead, 'UTF8') in r.response) > 0)
-         order by r.method, r.request_id",
-    )
-    .bind(tenant.as_str())
-    .bind(leads.iter().map(ToString::to_string).collect::<Vec<_>>())
-    .fetch_all(tx)
-    .await?;
-    Ok(answers)
-}
-
-/// Changes a stored answer.
-pub(crate) async fn set_answer(
-    tx: &mut PgConnection,
-    tenant: &TenantId,
-    answer: &Quote,
-    data: &[u8],
-) -> Result<(), DbError> {
-    sqlx::query("update request_ids set response = $4 where tenant_id = $1 and method = $2 and request_id = $3::uuid")
-        .bind(tenant.as_str())
-        .bind(&answer.kind)
-        .bind(&answer.key)
-        .bind(data)
-        .execute(tx)
-        .await?;
     Ok(())
 }

@@ -32,6 +32,26 @@ pub(crate) async fn request(
     Ok(())
 }
 
+/// Has a waiting lead tried by itself from now on, as long as that fails.
+pub(crate) async fn request_apart(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    trigger: Trigger,
+    lead: Uuid,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "insert into reroute_requests (tenant_id, shard, trigger, lead_id, apart) values ($1, $2, $3, $4, true)
+         on conflict (tenant_id, lead_id) where apart do nothing",
+    )
+    .bind(tenant.as_str())
+    .bind(intake_shard(tenant))
+    .bind(trigger.as_str())
+    .bind(lead)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// Asks the intake loop to route these waiting leads anew.
 pub(crate) async fn request_leads(
     tx: &mut PgConnection,

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod conditions;
+mod ladders;
 mod pool;
 mod rehearsal;
 mod world;

@@ -10,8 +10,8 @@ use reflex_proto::leads::v1::{
     NewLead, PutMemberRequest, PutMemberResponse, PutRoutingPolicyRequest, PutTeamRequest, RoutingPolicy, Team,
     claim_service_client::ClaimServiceClient, directory_service_client::DirectoryServiceClient,
     field_service_client::FieldServiceClient, follow_up_service_client::FollowUpServiceClient, lead,
-    lead_service_client::LeadServiceClient, member, pool_service_client::PoolServiceClient,
-    routing_service_client::RoutingServiceClient,
+    lead_service_client::LeadServiceClient, member, nurture_service_client::NurtureServiceClient,
+    pool_service_client::PoolServiceClient, routing_service_client::RoutingServiceClient,
 };
 use reflex_rpc::{
     auth::{Claims, Minter, Tenants, Verifier, generate_keys},
@@ -120,6 +120,10 @@ impl World {
 
     pub(crate) fn follow_ups(&self, role: Role) -> FollowUpServiceClient<Wire> {
         FollowUpServiceClient::new(self.wire(role, None))
+    }
+
+    pub(crate) fn nurture(&self, role: Role) -> NurtureServiceClient<Wire> {
+        NurtureServiceClient::new(self.wire(role, None))
     }
 
     pub(crate) fn pool(&self, role: Role, member: Option<&str>) -> PoolServiceClient<Wire> {

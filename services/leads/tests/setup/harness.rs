@@ -18,7 +18,7 @@ use reflex_proto::{
         merge_service_client::MergeServiceClient, nurture_service_client::NurtureServiceClient,
         ownership_service_client::OwnershipServiceClient, privacy_service_client::PrivacyServiceClient,
         routing_service_client::RoutingServiceClient, tag_service_client::TagServiceClient,
-        webhook_service_client::WebhookServiceClient,
+        validity_service_client::ValidityServiceClient, webhook_service_client::WebhookServiceClient,
     },
     platform::v1::Reason,
 };
@@ -81,6 +81,7 @@ pub(crate) struct Caller {
     pub(crate) industries: Box<IndustryServiceClient<Connection>>,
     pub(crate) gate: Box<GateServiceClient<Connection>>,
     pub(crate) nurture: Box<NurtureServiceClient<Connection>>,
+    pub(crate) validity: Box<ValidityServiceClient<Connection>>,
 }
 
 impl Leads {
@@ -172,6 +173,7 @@ impl Leads {
             industries: Box::new(IndustryServiceClient::new(connection.clone())),
             gate: Box::new(GateServiceClient::new(connection.clone())),
             nurture: Box::new(NurtureServiceClient::new(connection.clone())),
+            validity: Box::new(ValidityServiceClient::new(connection.clone())),
             leads: LeadServiceClient::new(connection.clone()),
             imports: ImportServiceClient::new(connection),
         }

@@ -8,6 +8,7 @@ use reflex_proto::leads::v1::{
     ImportLeadsResponse, KnownRow, Ladder, ListImportsRequest, PutCalculatedFieldRequest, PutLadderRequest,
     PutTagRuleRequest, TagRule, UndoConflict, UndoImportRequest, UndoImportResponse, WatchLeadsRequest,
     calculated_field, import::State, known_row::Outcome, ladder, lead_change::Kind, lead_file_settings::OnKnown,
+    validity::Label,
 };
 use reflex_rpc::identity::Role;
 use reflex_testing::eventually;
@@ -313,6 +314,7 @@ async fn undoing_knows_every_table_about_leads() {
             "follow_ups",
             "lead_disputes",
             "lead_facts",
+            "lead_fingerprints",
             "lead_gates",
             "lead_history",
             "lead_import_updates",
@@ -321,6 +323,7 @@ async fn undoing_knows_every_table_about_leads() {
             "leads",
             "reroute_requests",
             "routing_decisions",
+            "validity_corrections",
         ]
     );
 }
@@ -429,7 +432,7 @@ async fn what_somebody_worked_on_is_kept_until_it_is_decided() {
     let mut admin = furnish(&leads, HUADONG).await;
     let known = capture(&mut admin, new_lead("K")).await;
     let other = capture(&mut admin, new_lead("O")).await;
-    let file = "编号,公司,电话\nA,甲,1\nB,乙,2\nC,丙,3\nD,丁,4\nE,戊,5\nF,己,6\nK,改,7\n";
+    let file = "编号,公司,电话\nA,甲,1\nB,乙,2\nC,丙,3\nD,丁,4\nE,戊,5\nF,己,6\nG,庚,8\nK,改,7\n";
     update(&mut admin, IMPORT, file, OnKnown::Overwrite).await.unwrap();
     settled(&leads).await;
     let listed: Vec<(String, String)> = sqlx::query_as("select external_id, 'leads/' || lead_id from leads")
@@ -446,6 +449,7 @@ async fn what_somebody_worked_on_is_kept_until_it_is_decided() {
         ..AddLeadTagRequest::default()
     };
     admin.tags.add_lead_tag(tag).await.unwrap();
+    admin.correct(&of("G"), Label::Valid, "", "").await.unwrap();
     let merged = merge(&mut admin, &of("E"), &other).await.unwrap().merge.unwrap().name;
     update(&mut admin, OTHER_IMPORT, "编号,公司,电话\nK,改,8\n", OnKnown::Overwrite)
         .await
@@ -454,7 +458,7 @@ async fn what_somebody_worked_on_is_kept_until_it_is_decided() {
     let told = undo(&mut admin, IMPORT, Vec::new(), ConflictResolution::Unspecified)
         .await
         .unwrap();
-    assert_eq!((told.removed_count, told.restored_count, told.kept_count), (1, 1, 6));
+    assert_eq!((told.removed_count, told.restored_count, told.kept_count), (1, 1, 7));
     let conflict = |name: &str| -> UndoConflict {
         let mut found = told.conflicts.iter();
         found
@@ -468,6 +472,7 @@ async fn what_somebody_worked_on_is_kept_until_it_is_decided() {
         ("C", "was closed since"),
         ("D", "was tagged since"),
         ("E", "was merged since; what was ever merged is kept"),
+        ("G", "was called valid or invalid since"),
     ] {
         let conflict = conflict(&of(id));
         assert_eq!(conflict.description, telling);
@@ -489,12 +494,12 @@ async fn what_somebody_worked_on_is_kept_until_it_is_decided() {
     let told = undo(&mut admin, IMPORT, vec![decision], ConflictResolution::Keep)
         .await
         .unwrap();
-    assert_eq!((told.removed_count, told.kept_count), (2, 5));
+    assert_eq!((told.removed_count, told.kept_count), (2, 6));
     // All are, but for what was merged.
     let told = undo(&mut admin, IMPORT, Vec::new(), ConflictResolution::Restore)
         .await
         .unwrap();
-    assert_eq!((told.removed_count, told.restored_count, told.kept_count), (5, 2, 1));
+    assert_eq!((told.removed_count, told.restored_count, told.kept_count), (6, 2, 1));
     assert_eq!(admin.lead(&known).await.phone, "");
     let left: Vec<String> = sqlx::query_scalar("select external_id from leads order by 1")
         .fetch_all(&leads.owner)

@@ -29,5 +29,6 @@ mod privacy;
 mod routing;
 mod snapshot;
 mod tags;
+mod validity;
 mod watch;
 mod webhooks;

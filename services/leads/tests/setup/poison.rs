@@ -50,3 +50,54 @@ async fn a_lead_that_cannot_be_routed_is_in_nobodys_way() {
         .unwrap();
     admin.wait_for_owner(&bad, "members/zhang").await;
 }
+
+#[tokio::test]
+async fn a_waiting_lead_that_cannot_be_routed_keeps_nobody_waiting() {
+    let leads = Leads::start().await;
+    let mut admin = leads.admin(HUADONG);
+    admin.put_team("east").await;
+    admin.route_all_to("teams/east").await;
+    let mut waiting = Vec::new();
+    for company in ["一", "坏", "二", "三"] {
+        let name = admin.capture(company).await;
+        admin.wait_for_owner(&name, "").await;
+        waiting.push(name);
+    }
+    poison(&leads.owner).await;
+
+    admin.put_member(member("zhang", "east")).await;
+    for at in [0, 2, 3] {
+        admin.wait_for_owner(&waiting[at], "members/zhang").await;
+    }
+    let requests = async || -> Vec<(bool, bool)> {
+        sqlx::query_as("select apart, lead_id is not null from reroute_requests")
+            .fetch_all(&leads.owner)
+            .await
+            .unwrap()
+    };
+    eventually("only the lead itself is still to be looked at", async || {
+        (requests().await == [(true, true)]).then_some(())
+    })
+    .await;
+    // Nor does it hold up what comes later, once it is known.
+    admin.put_member(member("li", "east")).await;
+    eventually("the next request is done", async || {
+        (requests().await == [(true, true)]).then_some(())
+    })
+    .await;
+    assert!(admin.lead(&waiting[1]).await.owner.is_empty());
+
+    sqlx::query("drop trigger poison on leads")
+        .execute(&leads.owner)
+        .await
+        .unwrap();
+    eventually("it is routed as soon as that works", async || {
+        let owner: Option<String> = sqlx::query_scalar("select owner from leads where company = '坏'")
+            .fetch_one(&leads.owner)
+            .await
+            .unwrap();
+        owner
+    })
+    .await;
+    assert_eq!(requests().await, []);
+}

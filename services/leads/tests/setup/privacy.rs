@@ -5,7 +5,7 @@ use reflex_proto::leads::v1::{
     DataSubject, EraseSubjectRequest, ErasureCertificate, ExportSubjectRequest, FindSubjectRequest,
     FindSubjectResponse, FollowUp, GetErasureRequest, LeadFact, Member, MergeLeadsRequest, NewLead, OpenDisputeRequest,
     PutAccountRequest, PutRoutingPolicyRequest, RecordFollowUpRequest, RecordLeadFactsRequest, RoutingPolicy,
-    UnmergeLeadsRequest, follow_up, lead, lead_file_settings, routing_policy,
+    UnmergeLeadsRequest, follow_up, lead, lead_file_settings, routing_policy, validity::Label,
 };
 use reflex_rpc::identity::Role;
 use sqlx::AssertSqlSafe;
@@ -169,6 +169,8 @@ async fn leave_traces_of_others(admin: &mut Caller, lead: &str) {
         ..AddLeadTagRequest::default()
     };
     admin.tags.add_lead_tag(tag).await.unwrap();
+    let note = format!("{NAME} 是客户");
+    admin.correct(lead, Label::Valid, &note, &request_id(10)).await.unwrap();
     // A row that changes what a lead of theirs says; it is no survivor.
     capture(admin, persons_lead("F")).await;
     let file = format!("编号,公司,备注\nF,上海医院,{NAME} 的助理来电\n");
@@ -242,6 +244,7 @@ async fn nothing_of_an_erased_person_is_left_anywhere() {
         "leads.raw_payload",
         "outbox.data",
         "request_ids.response",
+        "validity_corrections.note",
         "routing_decisions.decision",
         "timers.key",
     ] {
@@ -254,6 +257,7 @@ async fn nothing_of_an_erased_person_is_left_anywhere() {
     let expected = [
         "accounts",
         "answers",
+        "corrections",
         "decisions",
         "disputes",
         "duplicates",

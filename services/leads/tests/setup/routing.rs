@@ -47,6 +47,7 @@ fn ladder(id: &str, product: &str) -> PutLadderRequest {
             step(0, ladder::Audience::Owner, "inbox"),
             step(10, ladder::Audience::Supervisor, "dingtalk"),
         ],
+        acknowledge_stops: true,
         require_screening: true,
     };
     PutLadderRequest {

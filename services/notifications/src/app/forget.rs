@@ -19,6 +19,8 @@ use crate::store::retention;
 const INTERVAL: Duration = Duration::from_mins(10);
 /// Messages deleted by one statement.
 const PORTION: i64 = 5_000;
+/// Days an event waits for an endpoint that does not answer, before it is given up.
+pub const WAIT_DAYS: u16 = 4;
 
 /// How many days things are kept.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -28,6 +30,8 @@ pub struct Retention {
     pub inbox_days: u16,
     /// Messages with their attempts.
     pub message_days: u16,
+    /// Events that subscriptions listen to, and what became of their deliveries.
+    pub event_days: u16,
     /// Answers of requests and ids of applied events.
     pub repeat_days: u16,
 }
@@ -58,6 +62,8 @@ impl Janitor {
                 break;
             }
         }
+        rows += retention::expire_deliveries(worker, before(WAIT_DAYS)).await?;
+        rows += retention::delete_deliveries(worker, before(self.retention.event_days)).await?;
         rows += retention::delete_event_ids(worker, before(self.retention.repeat_days)).await?;
         rows += requests::forget_older_than(worker, self.retention.repeat_days.into()).await?;
         Ok(rows)

@@ -69,6 +69,7 @@ impl App {
             found.read_time = Some(now);
             inbox::mark_read(&mut tx, tenant, item, now).await?;
             let message = messages::find(&mut tx, tenant, item).await?.ok_or_else(absent)?;
+            let (class, template) = (message.class, message.template);
             let told = Told {
                 message: item,
                 recipient: message.recipient,
@@ -82,7 +83,11 @@ impl App {
                 time: now,
                 traceparent: telemetry::current_traceparent(),
             };
-            outbox::push(&mut tx, &[events::notification_acknowledged(occasion, &told)]).await?;
+            outbox::push(
+                &mut tx,
+                &[events::notification_acknowledged(occasion, &told, class, &template)],
+            )
+            .await?;
         }
         let response = MarkInboxItemReadResponse {
             item: Some(api::inbox_item(found)),

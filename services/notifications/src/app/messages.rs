@@ -7,6 +7,7 @@ use super::App;
 use crate::{
     error::Error,
     store::{
+        answers::{self, Answer},
         attempts::{self, Attempt},
         messages::{self, Filter, Message},
     },
@@ -26,6 +27,15 @@ impl App {
     ) -> Result<Vec<Message>, Error> {
         let mut tx = self.database.begin("list_messages", &TenantSet::one(tenant)).await?;
         Ok(messages::list(&mut tx, tenant, filter, before, limit).await?)
+    }
+
+    /// Lists what was done by the links of a message.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_answers(&self, tenant: &TenantId, message: Uuid) -> Result<Vec<Answer>, Error> {
+        let mut tx = self.database.begin("list_answers", &TenantSet::one(tenant)).await?;
+        Ok(answers::list(&mut tx, tenant, message).await?)
     }
 
     /// Returns a message with every attempt to deliver it.

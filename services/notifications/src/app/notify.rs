@@ -40,6 +40,8 @@ pub struct Facts {
     pub stops: Vec<Subject>,
     /// Leads that wait for their first contact again.
     pub resumes: Vec<Subject>,
+    /// Leads whose ladder ended, as somebody it told acknowledged.
+    pub acknowledged: Vec<Subject>,
     /// Leads whose people are erased.
     pub erased: Vec<Subject>,
     /// Leads that are gone.
@@ -108,6 +110,8 @@ impl Notifier {
             self.write(&told, &settings[&notice.tenant], &people, &mut written);
         }
         let made = messages::insert(tx, &written, now).await?;
+        // What is told in the same batch came before: leads takes no step of a ladder that ended.
+        stops::acknowledge(tx, &facts.acknowledged).await?;
         erasing::erase(tx, &facts.erased).await?;
         // What is told in the same batch came before, as one who is gone is not told of again.
         withdrawing::withdraw(tx, &facts.withdrawn).await?;
@@ -164,6 +168,9 @@ impl Notifier {
                 inbox_sequence,
                 // The inbox goes first.
                 facts: facts.take(),
+                fencing_token: notice.fencing_token,
+                cause_kind: notice.cause_kind.clone(),
+                ladder_step: notice.ladder_step,
             });
         }
     }

@@ -12,6 +12,7 @@ use crate::{
     api,
     domain::{
         Problem,
+        account::Account,
         budget::Limits,
         channel::{self, Kind},
     },
@@ -33,6 +34,8 @@ pub struct WantedChannel {
     pub endpoint: SecretString,
     /// Signing secret; empty keeps the present one.
     pub secret: SecretString,
+    /// As whom to sign in.
+    pub account: Account,
     /// Teams it serves; empty serves everybody.
     pub teams: Vec<String>,
     /// What it may send.
@@ -85,12 +88,13 @@ impl App {
         if present.as_ref().is_some_and(|present| present.kind != wanted.kind) {
             return Err(invalid(Problem::new("channel.kind", "cannot be changed")));
         }
+        wanted.account.check(wanted.kind).map_err(invalid)?;
         let address = wanted.endpoint.expose_secret();
         let keeps_address = |present: &Channel| address.is_empty() || address == present.endpoint_shown;
         let (endpoint, endpoint_shown) = match &present {
             Some(present) if keeps_address(present) => (present.endpoint.clone(), present.endpoint_shown.clone()),
             _ => {
-                self.endpoint_rules.check(address).map_err(invalid)?;
+                self.endpoint_rules.check(wanted.kind, address).map_err(invalid)?;
                 let shown = channel::masked(wanted.kind, address);
                 (self.sealer.seal(place("endpoint"), address)?, shown)
             }
@@ -110,12 +114,14 @@ impl App {
             endpoint,
             endpoint_shown,
             secret,
+            account: wanted.account,
             teams: wanted.teams,
             limits: wanted.limits,
             enabled: wanted.enabled,
             locked_until: present.and_then(|present| present.locked_until),
             failures: 0,
             probe_time: None,
+            has_quota: false,
             name: wanted.name,
         })
     }

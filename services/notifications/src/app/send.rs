@@ -4,12 +4,13 @@
 //! At least once: whoever dies between the provider's answer and the commit lets the message be sent again when its hold
 //! is over. The row of the ledger is never doubled.
 
+mod quota;
 mod record;
 mod reserve;
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use opentelemetry::metrics::Counter;
 use reflex_events::RelayWake;
 use reflex_pg::{Database, DbError};
@@ -22,8 +23,9 @@ use uuid::Uuid;
 use super::settings::SettingsCache;
 use crate::{
     channels::{Endpoint, Providers, Rendered},
-    domain::{budget::LATEST_START, channel::Kind, message::Class},
+    domain::{action_link::Links, budget::LATEST_START, channel::Kind, message::Class},
 };
+use quota::Counted;
 use record::Verdict;
 use reserve::Reservation;
 
@@ -44,8 +46,12 @@ pub struct SenderParts {
     pub sealer: Sealer,
     /// Carry messages.
     pub providers: Providers,
+    /// Makes the links of messages; none where they have none.
+    pub links: Option<Arc<Links>>,
     /// Words of digests.
     pub settings: Arc<SettingsCache>,
+    /// Zone in which months begin.
+    pub zone: TimeZone,
     /// Wakes the relay after a commit with events in it.
     pub relay_wake: RelayWake,
 }
@@ -107,6 +113,7 @@ struct Reserved {
     rendered: Rendered,
     endpoint: Endpoint,
     reservation: Uuid,
+    counted: Counted,
     traceparent: Option<String>,
     since: Timestamp,
 }

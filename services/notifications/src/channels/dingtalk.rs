@@ -3,7 +3,7 @@
 //! The robot refuses with HTTP 200 and a business code, so the status alone says nothing; `codes.rs` says what each code
 //! means. Keeping below 20 messages a minute is the budget's work, not ours: one robot is shared by many senders.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ::http::HeaderMap;
 use futures_util::future::BoxFuture;
@@ -13,13 +13,14 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::http::HttpClient;
-use super::robot::{CUT, fitting, judge, shorten};
-use super::{Capability, Channel, Endpoint, Format, Outcome, Rate, Rendered};
+use super::robot::{CUT, fitting, judge, links, shorten};
+use super::{Channel, Endpoint, Outcome, Rendered};
+use crate::domain::channel::Kind;
 
 mod codes;
 
 /// Largest request body; beyond it the robot answers 460101.
-const MAX_BYTES: usize = 20_000;
+const MAX_BYTES: usize = Kind::DingtalkRobot.capability().max_size;
 /// Longest title kept. The banner shows far less, and a title must not eat the body's room.
 const MAX_TITLE_CHARS: usize = 120;
 
@@ -58,18 +59,6 @@ impl DingTalk {
 }
 
 impl Channel for DingTalk {
-    fn capability(&self) -> Capability {
-        Capability {
-            max_bytes: MAX_BYTES,
-            format: Format::Markdown,
-            rate: Some(Rate {
-                messages: 20,
-                per: Duration::from_mins(1),
-            }),
-            mentions: true,
-        }
-    }
-
     fn send<'a>(&'a self, endpoint: &'a Endpoint, message: &'a Rendered) -> BoxFuture<'a, Outcome> {
         Box::pin(self.attempt(endpoint, message))
     }
@@ -79,7 +68,12 @@ impl Channel for DingTalk {
 #[must_use]
 pub fn body(message: &Rendered) -> Vec<u8> {
     let title = shorten(&message.title, MAX_TITLE_CHARS);
-    let calls = calls(message);
+    // A card has buttons, and calls nobody; a message that calls people has links.
+    let calls = if is_card(message) {
+        String::new()
+    } else {
+        format!("{}{}", links(&message.actions), calls(message))
+    };
     let whole = serialize(message, &title, &format!("{}{calls}", message.text));
     if whole.len() <= MAX_BYTES {
         return whole;
@@ -90,7 +84,21 @@ pub fn body(message: &Rendered) -> Vec<u8> {
     serialize(message, &title, &format!("{}{tail}", fitting(&message.text, room)))
 }
 
+fn is_card(message: &Rendered) -> bool {
+    !message.actions.is_empty() && message.mentions.mobiles.is_empty() && !message.mentions.everyone
+}
+
 fn serialize(message: &Rendered, title: &str, text: &str) -> Vec<u8> {
+    if is_card(message) {
+        let buttons = message.actions.iter();
+        let buttons: Vec<_> = buttons
+            .map(|button| json!({ "title": button.label, "actionURL": button.url }))
+            .collect();
+        let card = json!({ "title": title, "text": text, "btnOrientation": "1", "btns": buttons });
+        return json!({ "msgtype": "actionCard", "actionCard": card })
+            .to_string()
+            .into_bytes();
+    }
     json!({
         "msgtype": "markdown",
         "markdown": { "title": title, "text": text },
@@ -118,10 +126,14 @@ fn calls(message: &Rendered) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::Value;
 
     use super::*;
-    use crate::channels::Mentions;
+    use crate::{
+        channels::{Button, Mentions},
+        domain::action::Action,
+    };
 
     fn read(body: &[u8]) -> Value {
         serde_json::from_slice(body).unwrap()
@@ -143,6 +155,50 @@ mod tests {
         assert_eq!(body["markdown"]["text"], "请 @13800000001 跟进\n\n@13800000002");
         assert_eq!(body["at"]["atMobiles"][1], "13800000002");
         assert_eq!(body["at"]["isAtAll"], false);
+    }
+
+    #[test]
+    fn what_can_be_done_is_a_button_or_a_link_where_people_are_called() {
+        let button = |action: Action, label| Button {
+            action,
+            label,
+            url: format!("https://reflex.example/v1/actions/huadong.{}", action.as_str()),
+            expire_time: Timestamp::UNIX_EPOCH,
+        };
+        let mut message = Rendered {
+            title: "新线索".into(),
+            text: "线".repeat(30_000),
+            actions: vec![button(Action::Claim, "认领"), button(Action::Ignore, "忽略")],
+            ..Rendered::default()
+        };
+        let bytes = body(&message);
+        assert!(
+            bytes.len() <= MAX_BYTES && bytes.len() > MAX_BYTES - 6,
+            "{}",
+            bytes.len()
+        );
+        let card = read(&bytes);
+        assert_eq!(card["msgtype"], "actionCard");
+        assert_eq!(card["actionCard"]["title"], "新线索");
+        assert_eq!(
+            card["actionCard"]["btns"],
+            json!([
+                { "title": "认领", "actionURL": "https://reflex.example/v1/actions/huadong.claim" },
+                { "title": "忽略", "actionURL": "https://reflex.example/v1/actions/huadong.ignore" },
+            ])
+        );
+        message.mentions.mobiles = vec!["13800000001".into()];
+        let bytes = body(&message);
+        assert!(bytes.len() <= MAX_BYTES, "{}", bytes.len());
+        let text = read(&bytes)["markdown"]["text"].as_str().unwrap().to_owned();
+        assert!(
+            text.ends_with(
+                "…(截断)\n\n[认领](https://reflex.example/v1/actions/huadong.claim) | \
+                 [忽略](https://reflex.example/v1/actions/huadong.ignore)\n\n@13800000001"
+            ),
+            "{}",
+            &text[text.len() - 300..]
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A message is a card: only cards have a title and Markdown. A robot cannot call people by their phone numbers.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ::http::HeaderMap;
 use futures_util::future::BoxFuture;
@@ -14,12 +14,13 @@ use serde_json::{Value, json};
 
 use super::http::HttpClient;
 use super::robot::{CUT, judge, shorten};
-use super::{Capability, Channel, Endpoint, Format, Outcome, Rate, Rendered};
+use super::{Button, Channel, Endpoint, Outcome, Rendered};
+use crate::domain::channel::Kind;
 
 mod codes;
 
 /// Largest request body.
-const MAX_BYTES: usize = 20 * 1_024;
+const MAX_BYTES: usize = Kind::FeishuRobot.capability().max_size;
 /// Longest title kept. The banner shows far less, and a title must not eat the body's room.
 const MAX_TITLE_CHARS: usize = 120;
 
@@ -53,18 +54,6 @@ impl Feishu {
 }
 
 impl Channel for Feishu {
-    fn capability(&self) -> Capability {
-        Capability {
-            max_bytes: MAX_BYTES,
-            format: Format::Markdown,
-            rate: Some(Rate {
-                messages: 100,
-                per: Duration::from_mins(1),
-            }),
-            mentions: false,
-        }
-    }
-
     fn send<'a>(&'a self, endpoint: &'a Endpoint, message: &'a Rendered) -> BoxFuture<'a, Outcome> {
         Box::pin(self.attempt(endpoint, message))
     }
@@ -87,25 +76,34 @@ pub fn body(message: &Rendered, signed: Option<(i64, &str)>) -> Vec<u8> {
     } else {
         ""
     };
-    let whole = serialize(&title, &format!("{words}{call}"), signed);
+    let serialize = |text: &str| serialize(&title, text, &message.actions, signed);
+    let whole = serialize(&format!("{words}{call}"));
     if whole.len() <= MAX_BYTES {
         return whole;
     }
     let tail = format!("{CUT}{call}");
-    let room = MAX_BYTES.saturating_sub(serialize(&title, &tail, signed).len());
-    serialize(
-        &title,
-        &format!("{}{tail}", super::robot::fitting(&words, room)),
-        signed,
-    )
+    let room = MAX_BYTES.saturating_sub(serialize(&tail).len());
+    serialize(&format!("{}{tail}", super::robot::fitting(&words, room)))
 }
 
-fn serialize(title: &str, text: &str, signed: Option<(i64, &str)>) -> Vec<u8> {
+fn serialize(title: &str, text: &str, actions: &[Button], signed: Option<(i64, &str)>) -> Vec<u8> {
+    let mut elements = vec![json!({ "tag": "markdown", "content": text })];
+    if !actions.is_empty() {
+        let buttons = actions.iter().enumerate().map(|(place, button)| {
+            json!({
+                "tag": "button",
+                "text": { "tag": "plain_text", "content": button.label },
+                "type": if place == 0 { "primary" } else { "default" },
+                "url": button.url,
+            })
+        });
+        elements.push(json!({ "tag": "action", "actions": buttons.collect::<Vec<_>>() }));
+    }
     let mut body = json!({
         "msg_type": "interactive",
         "card": {
             "header": { "title": { "tag": "plain_text", "content": title } },
-            "elements": [{ "tag": "markdown", "content": text }],
+            "elements": elements,
         },
     });
     if let (Some((second, secret)), Value::Object(fields)) = (signed, &mut body) {
@@ -118,7 +116,7 @@ fn serialize(title: &str, text: &str, signed: Option<(i64, &str)>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channels::Mentions;
+    use crate::{channels::Mentions, domain::action::Action};
 
     fn message(text: &str, everyone: bool) -> Rendered {
         Rendered {
@@ -156,6 +154,36 @@ mod tests {
         assert_eq!(
             read(body(&message(" ", false), None))["card"]["elements"][0]["content"],
             "新线索"
+        );
+    }
+
+    #[test]
+    fn what_can_be_done_is_a_button() {
+        let button = Button {
+            action: Action::Ack,
+            label: "知道了",
+            url: "https://reflex.example/v1/actions/huadong.a".into(),
+            expire_time: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let message = Rendered {
+            actions: vec![button],
+            ..message(&"线".repeat(30_000), false)
+        };
+        let bytes = body(&message, None);
+        assert!(
+            bytes.len() <= MAX_BYTES && bytes.len() > MAX_BYTES - 12,
+            "{}",
+            bytes.len()
+        );
+        let read: Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(
+            read["card"]["elements"][1],
+            json!({"tag": "action", "actions": [{
+                "tag": "button",
+                "text": {"tag": "plain_text", "content": "知道了"},
+                "type": "primary",
+                "url": "https://reflex.example/v1/actions/huadong.a",
+            }]})
         );
     }
 

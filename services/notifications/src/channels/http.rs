@@ -1,7 +1,7 @@
 //! The HTTP client under the channels: pooled connections, short timeouts, a capped answer, no redirects, and no way into
 //! the own network (`guard`). It tells what came back; what an answer means is the channel's business.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -13,7 +13,10 @@ use jiff::Timestamp;
 use reflex_runtime::telemetry;
 use tracing::{Instrument, Span, field};
 
-use crate::domain::channel::EndpointRules;
+use crate::domain::{
+    Problem,
+    channel::{EndpointRules, Kind, Reach},
+};
 use guard::{Forbidden, Guard};
 
 pub use guard::Lookup;
@@ -26,6 +29,13 @@ pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// How long a kept-alive connection may idle. Shorter than the usual 60 s of providers, so that they seldom close it
 /// in the moment we use it.
 const POOL_IDLE: Duration = Duration::from_secs(30);
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8");
+/// How long the look where an address leads may take before it is stored.
+const LOOK: Duration = Duration::from_secs(2);
+/// The field that addresses of channels come in.
+const ENDPOINT: &str = "channel.endpoint";
 
 /// How long one exchange may take.
 #[derive(Clone, Copy, Debug)]
@@ -75,8 +85,9 @@ pub enum Error {
 #[derive(Clone)]
 pub struct HttpClient {
     client: Client<HttpsConnector<Guard>, Full<Bytes>>,
+    guard: Guard,
     rules: Arc<EndpointRules>,
-    whole: Duration,
+    timeouts: Timeouts,
 }
 
 impl HttpClient {
@@ -95,7 +106,7 @@ impl HttpClient {
             .with_webpki_roots()
             .https_or_http()
             .enable_http1()
-            .wrap_connector(guard);
+            .wrap_connector(guard.clone());
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -103,30 +114,113 @@ impl HttpClient {
             .build(connector);
         Self {
             client,
+            guard,
             rules,
-            whole: timeouts.whole,
+            timeouts,
         }
     }
 
-    /// Posts a JSON body, with these headers besides the usual ones, in a client span whose context travels along as
-    /// `traceparent`.
+    /// Looks where a webhook's address leads before it is stored. A name that leads nowhere yet passes: every connection is checked again,
+    /// and by the address that is connected to.
+    ///
+    /// # Errors
+    /// What is wrong with it; the text does not repeat the address, which may hold a token.
+    pub async fn check(&self, address: &str) -> Result<(), Problem> {
+        self.rules.check(Kind::Webhook, address)?;
+        let uri: Uri = address
+            .parse()
+            .map_err(|_invalid| Problem::new(ENDPOINT, "must be a URL"))?;
+        if self.rules.reach(&uri) != Ok(Reach::Public) {
+            return Ok(());
+        }
+        let host = uri.host().unwrap_or_default();
+        match tokio::time::timeout(LOOK, self.guard.find(host, Reach::Public)).await {
+            Ok(Err(error)) if error.is::<Forbidden>() => Err(Problem::new(
+                ENDPOINT,
+                "leads into the own network or to a reserved address",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Posts a JSON body, with these headers besides the usual ones.
     ///
     /// # Errors
     /// Whatever kept a complete answer from arriving; an answer of any status is `Ok`.
     pub async fn post_json(&self, address: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, Error> {
+        self.call(Method::POST, address, JSON, headers, body).await
+    }
+
+    /// Posts a form.
+    ///
+    /// # Errors
+    /// As for [`Self::post_json`].
+    pub async fn post_form(&self, address: &str, form: String) -> Result<Answer, Error> {
+        self.call(Method::POST, address, FORM, HeaderMap::new(), form.into_bytes())
+            .await
+    }
+
+    /// Gets an answer.
+    ///
+    /// # Errors
+    /// As for [`Self::post_json`].
+    pub async fn get(&self, address: &str) -> Result<Answer, Error> {
+        self.call(Method::GET, address, JSON, HeaderMap::new(), Vec::new())
+            .await
+    }
+
+    /// Returns how long a send may take, however many calls it makes.
+    #[must_use]
+    pub fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
+    /// Returns the rules, for channels that do not speak HTTP.
+    pub(super) fn rules(&self) -> &EndpointRules {
+        &self.rules
+    }
+
+    /// Finds out where a host leads and refuses what must not be reached, for channels that do not speak HTTP.
+    pub(super) async fn addresses(&self, host: &str, port: u16, reach: Reach) -> Result<Vec<SocketAddr>, Error> {
+        let found = self
+            .guard
+            .find(host, reach)
+            .await
+            .map_err(|_refused| Error::Forbidden)?;
+        Ok(found
+            .into_iter()
+            .map(|address| SocketAddr::new(address.ip(), port))
+            .collect())
+    }
+
+    /// Calls in a client span whose context travels along as `traceparent`.
+    async fn call(
+        &self,
+        method: Method,
+        address: &str,
+        kind: HeaderValue,
+        mut headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Answer, Error> {
         let uri: Uri = address.parse().map_err(|_invalid| Error::Address)?;
         let host = uri.host().filter(|_| uri.scheme().is_some());
         let host = host.ok_or(Error::Address)?.to_owned();
         self.rules.reach(&uri).map_err(|_why| Error::Forbidden)?;
         let span = tracing::info_span!(
-            "http_post",
+            "http_call",
             otel.kind = "client",
-            http.request.method = "POST",
+            http.request.method = method.as_str(),
             server.address = host,
             http.response.status_code = field::Empty,
         );
-        let exchange = self.exchange(post(uri, headers, body)).instrument(span);
-        tokio::time::timeout(self.whole, exchange)
+        headers.insert(header::CONTENT_TYPE, kind);
+        headers.insert(header::USER_AGENT, HeaderValue::from_static("reflex-notifications"));
+        let mut request = Request::new(Full::new(Bytes::from(body)));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        let exchange = self.exchange(request).instrument(span);
+        tokio::time::timeout(self.timeouts.whole, exchange)
             .await
             .map_err(|_elapsed| Error::Timeout)?
     }
@@ -140,20 +234,6 @@ impl HttpClient {
         Span::current().record("http.response.status_code", response.status().as_u16());
         read(response).await
     }
-}
-
-fn post(uri: Uri, headers: HeaderMap, body: Vec<u8>) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(Bytes::from(body)));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri;
-    *request.headers_mut() = headers;
-    let headers = request.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json; charset=utf-8"),
-    );
-    headers.insert(header::USER_AGENT, HeaderValue::from_static("reflex-notifications"));
-    request
 }
 
 async fn read(response: Response<Incoming>) -> Result<Answer, Error> {

@@ -13,10 +13,11 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::http::{Answer, Error, HttpClient};
-use super::{Capability, Channel, Endpoint, Fault, Format, Outcome, Rendered};
+use super::{Channel, Endpoint, Fault, Outcome, Rendered};
+use crate::domain::channel::Kind;
 
 /// Largest body; far above what templates can make.
-const MAX_BYTES: usize = 256 * 1024;
+const MAX_BYTES: usize = Kind::Webhook.capability().max_size;
 
 /// Posts messages to programs.
 pub struct Webhook {
@@ -60,15 +61,6 @@ impl Webhook {
 }
 
 impl Channel for Webhook {
-    fn capability(&self) -> Capability {
-        Capability {
-            max_bytes: MAX_BYTES,
-            format: Format::Json,
-            rate: None,
-            mentions: false,
-        }
-    }
-
     fn send<'a>(&'a self, endpoint: &'a Endpoint, message: &'a Rendered) -> BoxFuture<'a, Outcome> {
         Box::pin(self.attempt(endpoint, message))
     }
@@ -78,7 +70,7 @@ impl Channel for Webhook {
 #[must_use]
 pub fn body(message: &Rendered) -> Vec<u8> {
     let about = &message.about;
-    json!({
+    let mut body = json!({
         "type": format!("notification.{}", about.template),
         "timestamp": about.create_time.to_string(),
         "data": {
@@ -89,9 +81,19 @@ pub fn body(message: &Rendered) -> Vec<u8> {
             "title": message.title,
             "text": message.text,
         },
-    })
-    .to_string()
-    .into_bytes()
+    });
+    if !message.actions.is_empty() {
+        let actions = message.actions.iter().map(|button| {
+            json!({
+                "action": button.action.as_str(),
+                "label": button.label,
+                "url": button.url,
+                "expire_time": button.expire_time.to_string(),
+            })
+        });
+        body["data"]["actions"] = actions.collect();
+    }
+    body.to_string().into_bytes()
 }
 
 fn keys(endpoint: &Endpoint) -> Option<Keys> {

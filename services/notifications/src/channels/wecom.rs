@@ -3,7 +3,7 @@
 //! Its Markdown calls nobody by phone number, only its plain text does. So a message that calls people goes as text, the
 //! marks of Markdown taken out, and every other one as Markdown. The address has the key; nothing is signed.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ::http::HeaderMap;
 use futures_util::future::BoxFuture;
@@ -12,13 +12,14 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::http::HttpClient;
-use super::robot::{CUT, judge};
-use super::{Capability, Channel, Endpoint, Format, Outcome, Rate, Rendered};
+use super::robot::{CUT, judge, links};
+use super::{Channel, Endpoint, Outcome, Rendered};
+use crate::domain::channel::Kind;
 
 mod codes;
 
 /// Longest content of a Markdown message, in bytes of UTF-8.
-const MAX_MARKDOWN_BYTES: usize = 4_096;
+const MAX_MARKDOWN_BYTES: usize = Kind::WecomRobot.capability().max_size;
 /// Longest content of a text message.
 const MAX_TEXT_BYTES: usize = 2_048;
 
@@ -45,18 +46,6 @@ impl Wecom {
 }
 
 impl Channel for Wecom {
-    fn capability(&self) -> Capability {
-        Capability {
-            max_bytes: MAX_MARKDOWN_BYTES,
-            format: Format::Markdown,
-            rate: Some(Rate {
-                messages: 20,
-                per: Duration::from_mins(1),
-            }),
-            mentions: true,
-        }
-    }
-
     fn send<'a>(&'a self, endpoint: &'a Endpoint, message: &'a Rendered) -> BoxFuture<'a, Outcome> {
         Box::pin(self.attempt(endpoint, message))
     }
@@ -73,19 +62,33 @@ pub fn body(message: &Rendered) -> Vec<u8> {
     };
     let mentions = &message.mentions;
     let body = if mentions.mobiles.is_empty() && !mentions.everyone {
-        json!({
-            "msgtype": "markdown",
-            "markdown": { "content": cut(&TextFormat::WecomMarkdown.body(words), MAX_MARKDOWN_BYTES) },
-        })
+        let content = with_tail(
+            &TextFormat::WecomMarkdown.body(words),
+            &links(&message.actions),
+            MAX_MARKDOWN_BYTES,
+        );
+        json!({ "msgtype": "markdown", "markdown": { "content": content } })
     } else {
         let everyone = mentions.everyone.then_some("@all");
         let called: Vec<_> = mentions.mobiles.iter().map(String::as_str).chain(everyone).collect();
-        json!({
-            "msgtype": "text",
-            "text": { "content": cut(&TextFormat::Plain.body(words), MAX_TEXT_BYTES), "mentioned_mobile_list": called },
-        })
+        let links = message.actions.iter();
+        let links = links.map(|button| format!("\n{}：{}", button.label, button.url));
+        let content = with_tail(
+            &TextFormat::Plain.body(words),
+            &links.collect::<String>(),
+            MAX_TEXT_BYTES,
+        );
+        json!({ "msgtype": "text", "text": { "content": content, "mentioned_mobile_list": called } })
     };
     body.to_string().into_bytes()
+}
+
+/// Adds a tail to a text, which is cut where both would be too long.
+pub(super) fn with_tail(text: &str, tail: &str, max_bytes: usize) -> String {
+    match max_bytes.checked_sub(tail.len()).filter(|room| *room >= CUT.len()) {
+        Some(room) => format!("{}{tail}", cut(text, room)),
+        None => cut(text, max_bytes),
+    }
 }
 
 /// Cuts a text between two characters, and says so.
@@ -102,7 +105,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::channels::Mentions;
+    use crate::channels::{Button, Mentions};
+    use crate::domain::action::Action;
 
     fn of(text: &str, mobiles: &[&str], everyone: bool) -> Value {
         let message = Rendered {
@@ -124,6 +128,35 @@ mod tests {
             json!({ "msgtype": "markdown", "markdown": { "content": "### 新线索\n- 客户：**华东机床**" } })
         );
         assert_eq!(of(" ", &[], false)["markdown"]["content"], "标题");
+    }
+
+    #[test]
+    fn what_can_be_done_is_a_link_behind_the_cut() {
+        let button = Button {
+            action: Action::Claim,
+            label: "认领",
+            url: "https://reflex.example/v1/actions/huadong.a".into(),
+            expire_time: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let mut message = Rendered {
+            text: "线".repeat(5_000),
+            actions: vec![button],
+            ..Rendered::default()
+        };
+        let content = |message: &Rendered, part: &str| {
+            let body: Value = serde_json::from_slice(&body(message)).unwrap();
+            body[part]["content"].as_str().unwrap().to_owned()
+        };
+        let markdown = content(&message, "markdown");
+        assert!(markdown.len() <= MAX_MARKDOWN_BYTES, "{}", markdown.len());
+        let link = "https://reflex.example/v1/actions/huadong.a";
+        assert!(markdown.ends_with(&format!("{CUT}\n\n[认领]({link})")), "{markdown}");
+        message.mentions.everyone = true;
+        let text = content(&message, "text");
+        assert!(text.len() <= MAX_TEXT_BYTES, "{}", text.len());
+        assert!(text.ends_with(&format!("{CUT}\n认领：{link}")), "{text}");
+        message.actions[0].url = "a".repeat(MAX_TEXT_BYTES);
+        assert!(content(&message, "text").len() <= MAX_TEXT_BYTES);
     }
 
     #[test]

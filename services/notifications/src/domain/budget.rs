@@ -1,7 +1,7 @@
 //! How much a channel may still send: a budget of messages in the provider's sliding minute, part of it kept for
 //! escalations.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// How long a message counts after the provider's answer: its window is a minute, and it counted before it answered.
 pub const WINDOW: SignedDuration = SignedDuration::from_millis(60_500);
@@ -10,6 +10,10 @@ pub const HOLD: SignedDuration = SignedDuration::from_secs(70);
 /// How late a send may begin after its reservation. Later (the process was paused) it has to reserve anew, since with
 /// the longest exchange it could otherwise be counted when its reservation is over.
 pub const LATEST_START: SignedDuration = SignedDuration::from_secs(4);
+
+/// How far apart escalations are when their own part is all that is left: those of the same moments go together, and nobody
+/// waits longer than five seconds.
+pub const PACE: SignedDuration = SignedDuration::from_millis(4_500);
 
 /// What a channel may send in a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +45,32 @@ impl Limits {
     }
 }
 
+impl Limits {
+    /// Returns what escalations may use of `tokens` now, and until when they wait for the others of their moments. While more
+    /// is left than their own part they do not; and a part that is too small for the pace is used as they come.
+    #[must_use]
+    pub fn paced(self, tokens: Tokens, last: Option<Timestamp>, now: Timestamp) -> (Tokens, Option<Timestamp>) {
+        let own = usize::try_from(self.reserved).unwrap_or(0);
+        let lasts_a_minute = PACE * self.reserved >= WINDOW;
+        if !lasts_a_minute || tokens.escalations > own {
+            return (tokens, None);
+        }
+        let until = last.map(|last| last + PACE).filter(|until| *until > now);
+        let escalations = if until.is_some() { 0 } else { tokens.escalations.min(1) };
+        (Tokens { escalations, ..tokens }, until)
+    }
+}
+
 impl Tokens {
+    /// Returns what both leave.
+    #[must_use]
+    pub fn least(self, other: Self) -> Self {
+        Self {
+            escalations: self.escalations.min(other.escalations),
+            assignments: self.assignments.min(other.assignments),
+        }
+    }
+
     /// Returns no more than a single message: what may go to a provider that keeps failing.
     #[must_use]
     pub fn probe(self) -> Self {
@@ -71,6 +100,47 @@ mod tests {
             };
             assert_eq!(limits.tokens(held), expected, "{held} held");
         }
+    }
+
+    /// Escalations all the time, as soon as they may: none waits longer than the pace, and the provider never sees more than
+    /// its limit.
+    #[test]
+    fn a_part_of_fourteen_lasts_for_ever() {
+        let limits = Limits {
+            per_minute: 20,
+            reserved: 14,
+        };
+        let step = SignedDuration::from_millis(100);
+        let mut now = Timestamp::UNIX_EPOCH;
+        let mut sent: Vec<Timestamp> = Vec::new();
+        for _ in 0..6_000 {
+            now += step;
+            let held = sent.iter().filter(|sent| **sent + WINDOW > now).count();
+            let tokens = limits.tokens(i64::try_from(held).unwrap());
+            let (tokens, until) = limits.paced(tokens, sent.last().copied(), now);
+            assert_eq!(
+                tokens.escalations == 0,
+                until.is_some(),
+                "only the pace makes them wait"
+            );
+            if tokens.escalations > 0 {
+                sent.push(now);
+            }
+        }
+        let longest = sent.windows(2).map(|pair| pair[1].duration_since(pair[0])).max();
+        assert!(longest.unwrap() <= PACE + step, "{longest:?}");
+        assert!(sent.len() > 120);
+    }
+
+    #[test]
+    fn a_part_too_small_for_the_pace_is_used_as_they_come() {
+        let limits = Limits {
+            per_minute: 20,
+            reserved: 13,
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        let tokens = limits.tokens(10);
+        assert_eq!(limits.paced(tokens, Some(now), now), (tokens, None));
     }
 
     #[test]

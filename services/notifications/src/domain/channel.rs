@@ -1,10 +1,9 @@
 //! What a channel must look like before it is stored.
 
 use http::Uri;
-use jiff::SignedDuration;
 use reflex_signatures::standard_webhooks::Keys;
 
-use super::{Problem, budget::Limits, merge::Surplus};
+use super::{Problem, budget::Limits};
 
 /// Longest address, in bytes.
 const MAX_ENDPOINT: usize = 1_000;
@@ -24,11 +23,28 @@ pub enum Kind {
     FeishuRobot,
     /// A program that checks signatures.
     Webhook,
+    /// A mail server.
+    Email,
+    /// A provider of text messages.
+    Sms,
+    /// An application of `DingTalk`, which tells single people (工作通知).
+    DingtalkNotice,
+    /// An application of `WeCom`, likewise (应用消息).
+    WecomApp,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::DingtalkRobot, Self::WecomRobot, Self::FeishuRobot, Self::Webhook];
+    pub const ALL: [Self; 8] = [
+        Self::DingtalkRobot,
+        Self::WecomRobot,
+        Self::FeishuRobot,
+        Self::Webhook,
+        Self::Email,
+        Self::Sms,
+        Self::DingtalkNotice,
+        Self::WecomApp,
+    ];
 
     /// Returns its name in the database.
     #[must_use]
@@ -38,6 +54,10 @@ impl Kind {
             Self::WecomRobot => "wecom_robot",
             Self::FeishuRobot => "feishu_robot",
             Self::Webhook => "webhook",
+            Self::Email => "email",
+            Self::Sms => "sms",
+            Self::DingtalkNotice => "dingtalk_notice",
+            Self::WecomApp => "wecom_app",
         }
     }
 
@@ -45,45 +65,6 @@ impl Kind {
     #[must_use]
     pub fn find(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-
-    /// Returns the most messages a minute: the provider's limit where there is one.
-    #[must_use]
-    pub const fn most_per_minute(self) -> i32 {
-        match self {
-            Self::DingtalkRobot | Self::WecomRobot => 20,
-            Self::FeishuRobot => 100,
-            Self::Webhook => 600,
-        }
-    }
-
-    /// Returns what is used of it unless told otherwise.
-    #[must_use]
-    pub const fn usual_per_minute(self) -> i32 {
-        match self {
-            Self::DingtalkRobot | Self::WecomRobot => 18,
-            Self::FeishuRobot => 90,
-            Self::Webhook => 600,
-        }
-    }
-
-    /// Returns what becomes of messages beyond the budget: a program wants each by itself.
-    #[must_use]
-    pub const fn surplus(self) -> Surplus {
-        match self {
-            Self::DingtalkRobot | Self::WecomRobot | Self::FeishuRobot => Surplus::Merges,
-            Self::Webhook => Surplus::Waits,
-        }
-    }
-
-    /// Returns how long a message waits after the answer to the one before: Feishu takes five in a second, whatever the
-    /// minute has left.
-    #[must_use]
-    pub const fn spacing(self) -> SignedDuration {
-        match self {
-            Self::FeishuRobot => SignedDuration::from_millis(210),
-            Self::DingtalkRobot | Self::WecomRobot | Self::Webhook => SignedDuration::ZERO,
-        }
     }
 
     /// Checks the secret a channel would have; empty for none.
@@ -98,7 +79,10 @@ impl Kind {
                 "must be whsec_ and the base64 of 24 to 64 bytes, whsk_ and the base64 of an Ed25519 key, or two of these with \
                  a space between them",
             ),
-            Self::DingtalkRobot | Self::WecomRobot | Self::FeishuRobot | Self::Webhook => Ok(()),
+            Self::Sms | Self::DingtalkNotice | Self::WecomApp if secret.is_empty() => {
+                wrong("is needed: the secret that belongs to the account")
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -122,17 +106,47 @@ pub enum Reach {
 }
 
 impl EndpointRules {
-    /// Checks an address.
+    /// Checks the address a channel of a kind would have.
     ///
     /// # Errors
-    /// What is wrong with it; the text does not repeat the address, which holds a token.
-    pub fn check(&self, endpoint: &str) -> Result<(), Problem> {
+    /// What is wrong with it; the text does not repeat the address, which may hold a token.
+    pub fn check(&self, kind: Kind, endpoint: &str) -> Result<(), Problem> {
         let wrong = |description| Problem::new("channel.endpoint", description);
         if endpoint.len() > MAX_ENDPOINT {
             return Err(wrong("must have at most 1000 bytes"));
         }
         let uri = endpoint.parse::<Uri>().map_err(|_invalid| wrong("must be a URL"))?;
-        self.reach(&uri).map(|_reach| ()).map_err(wrong)
+        let reach = match kind {
+            Kind::Email => self.reach_by_mail(&uri),
+            _ => self.reach(&uri),
+        };
+        reach.map(|_reach| ()).map_err(wrong)
+    }
+
+    /// Returns where a connection to a mail server may lead, asked like [`Self::reach`]. Always under TLS: `smtps://` from
+    /// its first byte, `smtp://` from STARTTLS on.
+    ///
+    /// # Errors
+    /// Why there may be none at all.
+    pub fn reach_by_mail(&self, uri: &Uri) -> Result<Reach, &'static str> {
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err("must be an absolute URL");
+        };
+        if !matches!(scheme, "smtps" | "smtp") {
+            return Err("must begin with smtps:// or smtp://");
+        }
+        if authority.as_str().contains('@') {
+            return Err("must not contain a user");
+        }
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+            return Err("must end with its host or port");
+        }
+        let reach = self.reach_host(authority.host())?;
+        let is_usual = matches!(authority.port_u16(), None | Some(25 | 465 | 587 | 2525));
+        if reach == Reach::Public && !is_usual {
+            return Err("must have the port 465, 587, 25 or 2525");
+        }
+        Ok(reach)
     }
 
     /// Returns where a connection for an address may lead; asked when it is stored and again whenever one is opened.
@@ -152,7 +166,14 @@ impl EndpointRules {
         if scheme != "https" {
             return Err("must begin with https://");
         }
-        let host = authority.host();
+        let reach = self.reach_host(authority.host())?;
+        if reach == Reach::Public && authority.port_u16().is_some_and(|port| port != 443) {
+            return Err("must have the port 443");
+        }
+        Ok(reach)
+    }
+
+    fn reach_host(&self, host: &str) -> Result<Reach, &'static str> {
         let lists = |wanted: &str| self.allowed_hosts.iter().any(|host| host.eq_ignore_ascii_case(wanted));
         if lists(host) && host != EVERY_PUBLIC {
             return Ok(Reach::Anywhere);
@@ -164,9 +185,6 @@ impl EndpointRules {
         let is_name = host.contains('.') && host.ends_with(|last: char| last.is_ascii_alphabetic());
         if !is_name {
             return Err("must name a public host");
-        }
-        if authority.port_u16().is_some_and(|port| port != 443) {
-            return Err("must have the port 443");
         }
         Ok(Reach::Public)
     }
@@ -198,11 +216,11 @@ pub fn masked(kind: Kind, endpoint: &str) -> String {
 /// When they cannot be.
 pub fn limits(kind: Kind, per_minute: i32, reserved: i32) -> Result<Limits, Problem> {
     let per_minute = if per_minute == 0 {
-        kind.usual_per_minute()
+        kind.capability().usual_per_minute
     } else {
         per_minute
     };
-    let most = kind.most_per_minute();
+    let most = kind.capability().most_per_minute;
     if !(1..=most).contains(&per_minute) {
         let description = format!("must be 1 to {most}, or 0");
         return Err(Problem::new("channel.messages_per_minute", description));
@@ -220,7 +238,10 @@ mod tests {
     use super::*;
 
     fn verdict(rules: &EndpointRules, endpoint: &str) -> Option<String> {
-        rules.check(endpoint).err().map(|problem| problem.description)
+        rules
+            .check(Kind::DingtalkRobot, endpoint)
+            .err()
+            .map(|problem| problem.description)
     }
 
     #[test]
@@ -293,6 +314,44 @@ mod tests {
     }
 
     #[test]
+    fn mail_goes_to_public_servers_or_listed_ones() {
+        let open = EndpointRules::default();
+        let listed = EndpointRules {
+            allow_plain_http: true,
+            allowed_hosts: vec!["mail.plant".to_owned(), "localhost".to_owned()],
+        };
+        for (rules, endpoint, expected) in [
+            (&open, "smtps://smtp.example.com", Ok(Reach::Public)),
+            (&open, "smtps://smtp.example.com:465", Ok(Reach::Public)),
+            (&open, "smtp://smtp.example.com:587", Ok(Reach::Public)),
+            (
+                &open,
+                "smtp://smtp.example.com:6379",
+                Err("must have the port 465, 587, 25 or 2525"),
+            ),
+            (&open, "smtp://localhost:25", Err("must name a public host")),
+            (&open, "smtp://10.0.0.8", Err("must name a public host")),
+            (&open, "smtps://[::1]", Err("must name a public host")),
+            (&open, "smtps://a:b@smtp.example.com", Err("must not contain a user")),
+            (
+                &open,
+                "https://smtp.example.com",
+                Err("must begin with smtps:// or smtp://"),
+            ),
+            (
+                &open,
+                "smtps://smtp.example.com/x",
+                Err("must end with its host or port"),
+            ),
+            (&listed, "smtp://localhost:40001", Ok(Reach::Anywhere)),
+            (&listed, "smtps://mail.plant", Ok(Reach::Anywhere)),
+            (&listed, "smtps://smtp.example.com", Err("its host is not allowed here")),
+        ] {
+            assert_eq!(rules.reach_by_mail(&endpoint.parse().unwrap()), expected, "{endpoint}");
+        }
+    }
+
+    #[test]
     fn each_kind_has_its_own_secrets() {
         const WEBHOOK: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         for (kind, secret, is_good) in [
@@ -305,6 +364,12 @@ mod tests {
             (Kind::Webhook, "", false),
             (Kind::Webhook, "SEC1", false),
             (Kind::Webhook, WEBHOOK, true),
+            (Kind::Email, "", true),
+            (Kind::Email, "password", true),
+            (Kind::Sms, "", false),
+            (Kind::Sms, "testSecret", true),
+            (Kind::DingtalkNotice, "", false),
+            (Kind::WecomApp, "", false),
         ] {
             let verdict = kind.check_secret(secret);
             assert_eq!(verdict.is_ok(), is_good, "{kind:?} {secret}");
@@ -352,5 +417,6 @@ mod tests {
         assert_eq!(of(Kind::FeishuRobot, 101, 0), None);
         assert_eq!(of(Kind::Webhook, 0, 0), Some((600, 150)));
         assert_eq!(of(Kind::Webhook, 601, 0), None);
+        assert_eq!(of(Kind::Sms, 0, 0), Some((60, 15)));
     }
 }

@@ -8,7 +8,7 @@ use super::{budget::Tokens, message::Class};
 /// Lines a digest shows; the rest is counted.
 pub const MAX_LINES: usize = 20;
 /// Most messages one digest takes in.
-pub const MAX_MERGED: i64 = 500;
+pub const MAX_MERGED: i64 = 2_000;
 
 /// What waits for a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -9,13 +9,15 @@ use uuid::Uuid;
 pub const INBOX: &str = "inbox";
 /// How an escalation's list of channels names the configured channels, whatever their kind: the oldest stands for all.
 pub const DINGTALK: &str = "dingtalk";
+/// What the names of messages begin with.
+pub const MESSAGE_PREFIX: &str = "messages/";
 /// What the names of configured channels begin with.
 pub const CHANNEL_PREFIX: &str = "channels/";
 
 /// How pressing a message is; escalations keep reserved budget and stop with the first contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// Tells an owner about a lead.
+    /// Tells somebody about a lead, or what is still owed to it after the first contact.
     Assignment,
     /// Tells somebody that a lead is left alone.
     Escalation,
@@ -103,6 +105,12 @@ pub struct Notice {
     pub class: Class,
     /// Whether group chats are told, besides the inbox.
     pub by_dingtalk: bool,
+    /// Fencing token of the ownership it tells of.
+    pub fencing_token: Option<i64>,
+    /// Type of the event it comes from.
+    pub cause_kind: String,
+    /// Step of the ladder it tells of.
+    pub ladder_step: Option<i32>,
     /// What the variables of the template stand for.
     pub values: Vec<(&'static str, Value)>,
 }

@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{Rpc, cut, uuid_of};
-use crate::{api, store::messages::Filter};
+use crate::{api, domain::message::Class, store::messages::Filter};
 
 /// Longest subject of a filter.
 const MAX_SUBJECT: usize = 200;
@@ -29,6 +29,23 @@ impl MessageService for Rpc {
             violations.add("state", "is no known state");
             None
         });
+        violations.text("channel", &request.channel, 0..=MAX_SUBJECT);
+        let class = Class::find(&request.message_class);
+        if class.is_none() && !request.message_class.is_empty() {
+            violations.add("message_class", "is no known class");
+        }
+        let mut time = |field: &str, time: Option<prost_types::Timestamp>| {
+            let read = time.and_then(api::instant);
+            if time.is_some() && read.is_none() {
+                violations.add(field, "is no instant");
+            }
+            read
+        };
+        let start = time("start_time", request.start_time);
+        let end = time("end_time", request.end_time);
+        if start.zip(end).is_some_and(|(start, end)| end < start) {
+            violations.add("end_time", "must not be before start_time");
+        }
         violations.finish()?;
         let size = page_size(request.page_size, 50, 1_000)?;
         let query = (
@@ -37,12 +54,19 @@ impl MessageService for Rpc {
             &request.recipient,
             &request.subject,
             request.state,
+            &request.message_class,
+            &request.channel,
+            (start, end),
         );
         let before: Option<Uuid> = self.pages.decode(&query, &request.page_token)?;
         let filter = Filter {
             recipient: Some(request.recipient.as_str()).filter(|text| !text.is_empty()),
             subject: Some(request.subject.as_str()).filter(|text| !text.is_empty()),
             state,
+            class,
+            channel: Some(request.channel.as_str()).filter(|text| !text.is_empty()),
+            start,
+            end,
         };
         let mut messages = self
             .app
@@ -59,7 +83,9 @@ impl MessageService for Rpc {
         let caller = Caller::of(&request)?;
         let id = uuid_of("messages/", &request.into_inner().name)?;
         let (message, attempts) = self.app.get_message(&caller.tenant, id).await?;
+        let answers = self.app.list_answers(&caller.tenant, id).await?;
         let message = Message {
+            answers: answers.iter().map(api::answer).collect(),
             attempts: attempts.into_iter().map(api::attempt).collect(),
             ..api::message(message)
         };

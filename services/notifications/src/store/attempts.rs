@@ -7,6 +7,8 @@ use reflex_tenancy::TenantId;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use crate::domain::message::Class;
+
 /// One try.
 #[derive(Debug, Clone)]
 pub struct Attempt {
@@ -177,6 +179,66 @@ pub async fn failed(
          union all
          select message, recipient, subject, cause_event, is_digest from messages
          where tenant_id = $1 and merged_into = (select message from given_up where is_digest)",
+    )
+    .bind(tenant.as_str())
+    .bind(message)
+    .bind(reason)
+    .fetch_all(tx)
+    .await?)
+}
+
+/// Gives up the oldest messages of a class that wait for a channel, and those merged into them; returns all of them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn give_up(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    channel: &str,
+    class: Class,
+    reason: &str,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Told>, DbError> {
+    Ok(sqlx::query_as(
+        "with waiting as (
+             select message from messages
+             where tenant_id = $1 and channel = $2 and class = $3 and state = 'pending' and next_attempt_time <= $5
+             order by message limit $6 for no key update
+         ), given_up as (
+             update messages m set state = 'failed', reason = $4 from waiting w
+             where m.tenant_id = $1 and m.message = w.message
+             returning m.message, recipient, subject, cause_event, is_digest
+         )
+         select * from given_up
+         union all
+         select message, recipient, subject, cause_event, is_digest from messages
+         where tenant_id = $1 and merged_into in (select message from given_up where is_digest)",
+    )
+    .bind(tenant.as_str())
+    .bind(channel)
+    .bind(class.as_str())
+    .bind(reason)
+    .bind(now.to_sqlx())
+    .bind(limit)
+    .fetch_all(tx)
+    .await?)
+}
+
+/// Marks a message as failed although it was taken; returns it, unless it had failed already.
+///
+/// # Errors
+/// When the database fails.
+pub async fn bounced(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    message: Uuid,
+    reason: &str,
+) -> Result<Vec<Told>, DbError> {
+    Ok(sqlx::query_as(
+        "update messages set state = 'failed', reason = $3, deliver_time = null
+         where tenant_id = $1 and message = $2 and state in ('pending', 'delivered')
+         returning message, recipient, subject, cause_event, is_digest",
     )
     .bind(tenant.as_str())
     .bind(message)

@@ -6,7 +6,7 @@ use reflex_pg::DbError;
 use reflex_tenancy::TenantId;
 use sqlx::{FromRow, PgConnection};
 
-use crate::domain::{budget::Limits, channel::Kind};
+use crate::domain::{account::Account, budget::Limits, channel::Kind};
 
 /// A channel as stored.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Channel {
     pub endpoint_shown: String,
     /// Encrypted signing secret.
     pub secret: Option<Vec<u8>>,
+    /// As whom to sign in.
+    pub account: Account,
     /// Teams it serves; empty serves everybody.
     pub teams: Vec<String>,
     /// What it may send.
@@ -33,6 +35,8 @@ pub struct Channel {
     pub failures: i32,
     /// When the next attempt may be made while attempts keep failing.
     pub probe_time: Option<Timestamp>,
+    /// Whether a quota counts what it sends.
+    pub has_quota: bool,
 }
 
 #[derive(FromRow)]
@@ -42,6 +46,9 @@ struct Row {
     endpoint: Vec<u8>,
     endpoint_shown: String,
     secret: Option<Vec<u8>>,
+    account: String,
+    sender: String,
+    template: String,
     teams: Vec<String>,
     messages_per_minute: i32,
     reserved_for_escalations: i32,
@@ -49,6 +56,7 @@ struct Row {
     locked_until: Option<SqlTimestamp>,
     failures: i32,
     probe_time: Option<SqlTimestamp>,
+    has_quota: bool,
 }
 
 impl From<Row> for Channel {
@@ -59,6 +67,11 @@ impl From<Row> for Channel {
             endpoint: row.endpoint,
             endpoint_shown: row.endpoint_shown,
             secret: row.secret,
+            account: Account {
+                user: row.account,
+                sender: row.sender,
+                template: row.template,
+            },
             teams: row.teams,
             limits: Limits {
                 per_minute: row.messages_per_minute,
@@ -68,6 +81,7 @@ impl From<Row> for Channel {
             locked_until: row.locked_until.map(SqlTimestamp::to_jiff),
             failures: row.failures,
             probe_time: row.probe_time.map(SqlTimestamp::to_jiff),
+            has_quota: row.has_quota,
         }
     }
 }
@@ -78,9 +92,11 @@ impl From<Row> for Channel {
 /// When the database fails.
 pub async fn find_for_update(tx: &mut PgConnection, tenant: &TenantId, name: &str) -> Result<Option<Channel>, DbError> {
     let row: Option<Row> = sqlx::query_as(
-        "select channel, kind, endpoint, endpoint_shown, secret, teams, messages_per_minute, reserved_for_escalations,
-             enabled, locked_until, failures, probe_time
-         from channels where tenant_id = $1 and channel = $2 for no key update",
+        "select channel, kind, endpoint, endpoint_shown, secret, account, sender, template, teams, messages_per_minute,
+             reserved_for_escalations, enabled, locked_until, failures, probe_time,
+             exists (select from quotas q where q.tenant_id = c.tenant_id
+                 and (q.channel = c.channel or (q.channel = '' and q.kind in ('', c.kind)))) as has_quota
+         from channels c where tenant_id = $1 and channel = $2 for no key update",
     )
     .bind(tenant.as_str())
     .bind(name)
@@ -96,12 +112,13 @@ pub async fn find_for_update(tx: &mut PgConnection, tenant: &TenantId, name: &st
 pub async fn put(tx: &mut PgConnection, tenant: &TenantId, channel: &Channel, now: Timestamp) -> Result<(), DbError> {
     sqlx::query(
         "insert into channels (tenant_id, channel, kind, endpoint, endpoint_shown, secret, teams, messages_per_minute,
-             reserved_for_escalations, enabled, create_time, update_time)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
+             reserved_for_escalations, enabled, create_time, update_time, account, sender, template)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13, $14)
          on conflict (tenant_id, channel) do update set endpoint = excluded.endpoint,
              endpoint_shown = excluded.endpoint_shown, secret = excluded.secret, teams = excluded.teams,
              messages_per_minute = excluded.messages_per_minute,
              reserved_for_escalations = excluded.reserved_for_escalations, enabled = excluded.enabled,
+             account = excluded.account, sender = excluded.sender, template = excluded.template,
              update_time = excluded.update_time, failures = 0, probe_time = null",
     )
     .bind(tenant.as_str())
@@ -115,6 +132,9 @@ pub async fn put(tx: &mut PgConnection, tenant: &TenantId, channel: &Channel, no
     .bind(channel.limits.reserved)
     .bind(channel.enabled)
     .bind(now.to_sqlx())
+    .bind(&channel.account.user)
+    .bind(&channel.account.sender)
+    .bind(&channel.account.template)
     .execute(tx)
     .await?;
     Ok(())
@@ -138,8 +158,10 @@ pub async fn list(
         held: i64,
     }
     let rows: Vec<Listed> = sqlx::query_as(
-        "select channel, kind, endpoint, endpoint_shown, secret, teams, messages_per_minute, reserved_for_escalations,
-             enabled, locked_until, failures, probe_time,
+        "select channel, kind, endpoint, endpoint_shown, secret, account, sender, template, teams, messages_per_minute,
+             reserved_for_escalations, enabled, locked_until, failures, probe_time,
+             exists (select from quotas q where q.tenant_id = c.tenant_id
+                 and (q.channel = c.channel or (q.channel = '' and q.kind in ('', c.kind)))) as has_quota,
              (select count(*) from channel_reservations r
               where r.tenant_id = c.tenant_id and r.channel = c.channel and r.release_time > $4) as held
          from channels c where tenant_id = $1 and ($2::text is null or channel > $2) order by channel limit $3",
@@ -154,6 +176,19 @@ pub async fn list(
         .into_iter()
         .map(|listed| (Channel::from(listed.row), listed.held))
         .collect())
+}
+
+/// Returns the kind of a channel.
+///
+/// # Errors
+/// When the database fails.
+pub async fn kind(tx: &mut PgConnection, tenant: &TenantId, name: &str) -> Result<Option<Kind>, DbError> {
+    let kind: Option<String> = sqlx::query_scalar("select kind from channels where tenant_id = $1 and channel = $2")
+        .bind(tenant.as_str())
+        .bind(name)
+        .fetch_optional(tx)
+        .await?;
+    Ok(kind.and_then(|kind| Kind::find(&kind)))
 }
 
 /// The part of a channel that decides who is told by it.

@@ -30,7 +30,7 @@ pub async fn erase(tx: &mut PgConnection, subjects: &[Subject]) -> Result<(), Db
          ), dropped as (
              delete from dead_letters d using erased e where d.tenant_id = e.tenant_id and d.subject = e.subject
          )
-         update messages m set title = '', body = '', facts = null,
+         update messages m set title = '', body = '', facts = null, gone = 'erased',
              reason = case when m.state = 'pending' then $3 else m.reason end,
              state = case when m.state = 'pending' then 'stopped' else m.state end
          from every e where m.tenant_id = e.tenant_id and m.message = e.message",

@@ -46,6 +46,12 @@ pub struct NewMessage {
     pub inbox_sequence: Option<i64>,
     /// What its variables stand for, for a message to the inbox.
     pub facts: Option<Value>,
+    /// Fencing token of the ownership it tells of.
+    pub fencing_token: Option<i64>,
+    /// Type of the event that caused it.
+    pub cause_kind: String,
+    /// Step of the ladder it tells of.
+    pub ladder_step: Option<i32>,
 }
 
 /// Writes messages and the inbox items of those to the inbox, in one statement, and returns the ids of the items. A
@@ -61,16 +67,17 @@ pub async fn insert(tx: &mut PgConnection, messages: &[NewMessage], now: Timesta
     let made: Vec<Uuid> = sqlx::query_scalar(
         "with given as materialized (
              select * from unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
-                 $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[],
-                 $16::jsonb[])
+                 $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $16::bigint[],
+                 $17::text[], $18::integer[], $19::jsonb[])
                  as given (tenant_id, message, cause_event, recipient, channel, class, subject, template, title, body,
-                     state, reason, traceparent, inbox_sequence, facts)
+                     state, reason, traceparent, inbox_sequence, fencing_token, cause_kind, ladder_step, facts)
          ), made as (
              insert into messages (tenant_id, message, cause_event, recipient, channel, class, subject, template, title,
-                 body, state, reason, traceparent, next_attempt_time, create_time, deliver_time,
-                 facts)
+                 body, state, reason, traceparent, next_attempt_time, create_time, deliver_time, fencing_token,
+                 cause_kind, ladder_step, facts)
              select tenant_id, message, cause_event, recipient, channel, class, subject, template, title, body, state,
-                 reason, traceparent, $15, $15, case when state = 'delivered' then $15 end, facts
+                 reason, traceparent, $15, $15, case when state = 'delivered' then $15 end, fencing_token,
+                 cause_kind, ladder_step, facts
              from given
              on conflict (tenant_id, cause_event, recipient, channel) do nothing
              returning message
@@ -105,6 +112,19 @@ pub async fn insert(tx: &mut PgConnection, messages: &[NewMessage], now: Timesta
             .collect::<Vec<_>>(),
     )
     .bind(now.to_sqlx())
+    .bind(
+        messages
+            .iter()
+            .map(|message| message.fencing_token)
+            .collect::<Vec<_>>(),
+    )
+    .bind(text(|message| &message.cause_kind))
+    .bind(
+        messages
+            .iter()
+            .map(|message| message.ladder_step)
+            .collect::<Vec<_>>(),
+    )
     .bind(
         messages
             .iter()
@@ -145,6 +165,10 @@ pub struct Message {
     pub deliver_time: Option<Timestamp>,
     /// How pressing it is.
     pub class: Class,
+    /// Type of the event that caused it; empty for a digest, and where it was not kept.
+    pub cause_kind: String,
+    /// Step of the ladder it tells of.
+    pub ladder_step: Option<i32>,
 }
 
 #[derive(FromRow)]
@@ -163,6 +187,8 @@ struct Row {
     create_time: SqlTimestamp,
     deliver_time: Option<SqlTimestamp>,
     class: String,
+    cause_kind: Option<String>,
+    ladder_step: Option<i32>,
 }
 
 impl From<Row> for Message {
@@ -181,12 +207,14 @@ impl From<Row> for Message {
             create_time: row.create_time.to_jiff(),
             deliver_time: row.deliver_time.map(SqlTimestamp::to_jiff),
             class: Class::find(&row.class).expect("a check keeps other classes out"),
+            cause_kind: row.cause_kind.unwrap_or_default(),
+            ladder_step: row.ladder_step,
         }
     }
 }
 
 /// Which messages to list.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Filter<'a> {
     /// Only to this person.
     pub recipient: Option<&'a str>,
@@ -194,6 +222,14 @@ pub struct Filter<'a> {
     pub subject: Option<&'a str>,
     /// Only in this state.
     pub state: Option<State>,
+    /// Only of this class.
+    pub class: Option<Class>,
+    /// Only by this channel.
+    pub channel: Option<&'a str>,
+    /// Only those made at this time or later.
+    pub start: Option<Timestamp>,
+    /// Only those made before this time.
+    pub end: Option<Timestamp>,
 }
 
 /// Lists messages, newest first, those before `before`.
@@ -209,10 +245,12 @@ pub async fn list(
 ) -> Result<Vec<Message>, DbError> {
     let rows: Vec<Row> = sqlx::query_as(
         "select message, recipient, template, subject, cause_event, channel, state, title, body, reason, is_digest,
-             create_time, deliver_time, class
+             create_time, deliver_time, class, cause_kind, ladder_step
          from messages
          where tenant_id = $1 and ($2::text is null or recipient = $2) and ($3::text is null or subject = $3)
              and ($4::text is null or state = $4) and ($5::uuid is null or message < $5)
+             and ($7::text is null or class = $7) and ($8::text is null or channel = $8)
+             and ($9::timestamptz is null or create_time >= $9) and ($10::timestamptz is null or create_time < $10)
          order by message desc limit $6",
     )
     .bind(tenant.as_str())
@@ -221,6 +259,10 @@ pub async fn list(
     .bind(filter.state.map(State::as_str))
     .bind(before)
     .bind(limit)
+    .bind(filter.class.map(Class::as_str))
+    .bind(filter.channel)
+    .bind(filter.start.map(ToSqlx::to_sqlx))
+    .bind(filter.end.map(ToSqlx::to_sqlx))
     .fetch_all(tx)
     .await?;
     Ok(rows.into_iter().map(Message::from).collect())
@@ -233,7 +275,7 @@ pub async fn list(
 pub async fn find(tx: &mut PgConnection, tenant: &TenantId, id: Uuid) -> Result<Option<Message>, DbError> {
     let row: Option<Row> = sqlx::query_as(
         "select message, recipient, template, subject, cause_event, channel, state, title, body, reason, is_digest,
-             create_time, deliver_time, class
+             create_time, deliver_time, class, cause_kind, ladder_step
          from messages where tenant_id = $1 and message = $2",
     )
     .bind(tenant.as_str())

@@ -22,6 +22,8 @@ pub struct Change {
     pub team: String,
     /// Mobile number, for mentions.
     pub mobile: String,
+    /// Mail address.
+    pub email: String,
     /// Language of messages.
     pub locale: String,
     /// Whether they still work here.
@@ -81,17 +83,19 @@ pub async fn touch(
     let active: Vec<Option<bool>> = changes().map(|change| Some(change?.active)).collect();
     let rows: Vec<Row> = sqlx::query_as(
         "insert into recipients as r (tenant_id, member, display_name, team, mobile, locale, active, change_time,
-             inbox_sequence)
+             inbox_sequence, email)
          select tenant_id, member, coalesce(display_name, split_part(member, '/', 2)), coalesce(team, ''),
-             coalesce(mobile, ''), coalesce(locale, 'zh-CN'), coalesce(active, true), coalesce(time, '-infinity'), items
+             coalesce(mobile, ''), coalesce(locale, 'zh-CN'), coalesce(active, true), coalesce(time, '-infinity'), items,
+             coalesce(email, '')
          from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[],
-             $8::timestamptz[], $9::bigint[])
-             as people (tenant_id, member, display_name, team, mobile, locale, active, time, items)
+             $8::timestamptz[], $9::bigint[], $10::text[])
+             as people (tenant_id, member, display_name, team, mobile, locale, active, time, items, email)
          on conflict (tenant_id, member) do update set
              inbox_sequence = r.inbox_sequence + excluded.inbox_sequence,
              display_name = case when excluded.change_time >= r.change_time then excluded.display_name else r.display_name end,
              team = case when excluded.change_time >= r.change_time then excluded.team else r.team end,
              mobile = case when excluded.change_time >= r.change_time then excluded.mobile else r.mobile end,
+             email = case when excluded.change_time >= r.change_time then excluded.email else r.email end,
              locale = case when excluded.change_time >= r.change_time then excluded.locale else r.locale end,
              active = case when excluded.change_time >= r.change_time then excluded.active else r.active end,
              change_time = greatest(excluded.change_time, r.change_time)
@@ -106,6 +110,7 @@ pub async fn touch(
     .bind(active)
     .bind(times)
     .bind(people.values().map(|touch| touch.items).collect::<Vec<_>>())
+    .bind(field(|change| &change.email))
     .fetch_all(tx)
     .await?;
     let known = rows.into_iter().map(|row| {
@@ -118,6 +123,30 @@ pub async fn touch(
         ((super::tenant(&row.tenant_id), row.member), recipient)
     });
     Ok(known.collect())
+}
+
+/// Remembers that mail to an address came back, if it is still the person's.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_bounced(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    member: &str,
+    address: &str,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "update recipients set bounced_email = email, bounce_time = $4
+         where tenant_id = $1 and member = $2 and lower(email) = lower($3)",
+    )
+    .bind(tenant.as_str())
+    .bind(member)
+    .bind(address)
+    .bind(now.to_sqlx())
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Returns the number of a person's last inbox item, 0 for somebody unknown.

@@ -45,3 +45,41 @@ pub async fn delete_event_ids(worker: &PgPool, before: Timestamp) -> Result<u64,
         .await?;
     Ok(deleted.rows_affected())
 }
+
+/// Gives up what waits for endpoints since before `before`, but not for those that somebody paused; returns how many there were.
+///
+/// # Errors
+/// When the database fails.
+pub async fn expire_deliveries(worker: &PgPool, before: Timestamp) -> Result<u64, DbError> {
+    let expired = sqlx::query(
+        "update deliveries d set state = 'failed', reason = 'the endpoint could not be reached for days'
+         from subscriptions s
+         where s.tenant_id = d.tenant_id and s.subscription = d.subscription and s.state <> 'paused'
+             and d.state = 'pending' and d.create_time < $1",
+    )
+    .bind(before.to_sqlx())
+    .execute(worker)
+    .await?;
+    Ok(expired.rows_affected())
+}
+
+/// Deletes events that subscriptions listened to from before `before`, their deliveries and attempts; returns how many rows that
+/// were.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete_deliveries(worker: &PgPool, before: Timestamp) -> Result<u64, DbError> {
+    let mut rows = 0;
+    for statement in [
+        "delete from delivery_attempts where create_time < $1",
+        "delete from deliveries where create_time < $1",
+        "delete from subscription_events where create_time < $1",
+    ] {
+        rows += sqlx::query(statement)
+            .bind(before.to_sqlx())
+            .execute(worker)
+            .await?
+            .rows_affected();
+    }
+    Ok(rows)
+}

@@ -1,6 +1,6 @@
 //! What waits to be sent, and taking it. Under the lock of the channel's row, but for [`waiting_channels`].
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
 use reflex_pg::DbError;
 use reflex_tenancy::TenantId;
@@ -11,6 +11,9 @@ use crate::domain::{
     merge::{MAX_MERGED, Queue, Send, Waiting},
     message::Class,
 };
+
+/// How long an address that mail came back from is left alone.
+const BOUNCE_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// A channel that has something to send.
 #[derive(Debug, Clone)]
@@ -114,6 +117,10 @@ pub struct Taken {
     pub display_name: String,
     /// Their mobile number, to call them by.
     pub mobile: String,
+    /// Their mail address.
+    pub email: String,
+    /// Whether mail to it came back lately.
+    pub is_bounced: bool,
     /// Their language.
     pub locale: String,
 }
@@ -137,7 +144,8 @@ pub async fn take(
     Ok(sqlx::query_as(
         "select m.message, m.title, m.body, m.template, m.subject, m.recipient, m.create_time, m.traceparent,
              coalesce(r.display_name, '') as display_name, coalesce(r.mobile, '') as mobile,
-             coalesce(r.locale, '') as locale
+             coalesce(r.locale, '') as locale, coalesce(r.email, '') as email,
+             coalesce(r.email <> '' and r.email = r.bounced_email and r.bounce_time > $7, false) as is_bounced
          from messages m left join recipients r on r.tenant_id = m.tenant_id and r.member = m.recipient
          where m.tenant_id = $1 and m.channel = $2 and m.class = $3 and m.is_digest = $4 and m.state = 'pending'
              and m.next_attempt_time <= $5
@@ -149,6 +157,7 @@ pub async fn take(
     .bind(is_digest)
     .bind(now.to_sqlx())
     .bind(limit)
+    .bind((now - BOUNCE_KEPT).to_sqlx())
     .fetch_all(tx)
     .await?)
 }

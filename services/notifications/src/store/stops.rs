@@ -14,6 +14,9 @@ pub type Subject = (TenantId, String);
 /// Why a stopped message was not sent.
 pub const REASON: &str = "no reminder is needed any more";
 
+/// Why a message about a ladder that somebody acknowledged was not sent.
+const ACKNOWLEDGED: &str = "somebody acknowledged";
+
 #[derive(FromRow)]
 struct Row {
     tenant_id: String,
@@ -45,6 +48,30 @@ pub async fn add(tx: &mut PgConnection, subjects: &[Subject], now: Timestamp) ->
     .bind(names)
     .bind(now.to_sqlx())
     .bind(REASON)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Stops what waits to be said about steps of ladders that ended with somebody's acknowledgement. Nothing is remembered: what
+/// may be told of these subjects afterwards is of another ladder, or of something else.
+///
+/// # Errors
+/// When the database fails.
+pub async fn acknowledge(tx: &mut PgConnection, subjects: &[Subject]) -> Result<(), DbError> {
+    if subjects.is_empty() {
+        return Ok(());
+    }
+    let (tenants, names) = columns(subjects);
+    sqlx::query(
+        "update messages m set state = 'stopped', reason = $3
+         from unnest($1::text[], $2::text[]) as acknowledged (tenant_id, subject)
+         where m.tenant_id = acknowledged.tenant_id and m.subject = acknowledged.subject and m.state = 'pending'
+             and m.class = 'escalation' and starts_with(m.template, 'lead_escalated@')",
+    )
+    .bind(tenants)
+    .bind(names)
+    .bind(ACKNOWLEDGED)
     .execute(tx)
     .await?;
     Ok(())

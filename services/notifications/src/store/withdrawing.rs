@@ -9,7 +9,7 @@ use super::stops::{Subject, columns};
 const REASON: &str = "what it is about was withdrawn";
 
 /// Stops the messages about subjects that wait to be sent, takes them out of inboxes, and drops what could not be applied.
-/// What was sent stays on record.
+/// What was sent stays on record, and says that what it is about is gone.
 ///
 /// # Errors
 /// When the database fails.
@@ -27,8 +27,10 @@ pub async fn withdraw(tx: &mut PgConnection, subjects: &[Subject]) -> Result<(),
          ), dropped as (
              delete from dead_letters d using gone g where d.tenant_id = g.tenant_id and d.subject = g.subject
          )
-         update messages m set state = 'stopped', reason = $3 from gone g
-         where m.tenant_id = g.tenant_id and m.subject = g.subject and m.state = 'pending'",
+         update messages m set gone = coalesce(m.gone, 'withdrawn'),
+             reason = case when m.state = 'pending' then $3 else m.reason end,
+             state = case when m.state = 'pending' then 'stopped' else m.state end
+         from gone g where m.tenant_id = g.tenant_id and m.subject = g.subject",
     )
     .bind(tenants)
     .bind(names)

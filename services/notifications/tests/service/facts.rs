@@ -100,6 +100,21 @@ impl Facts {
         self.event("ClaimExpired", &expired.lead.clone(), &expired)
     }
 
+    pub(crate) fn map_overdue(&mut self, lead: &str, owner: &str, supervisor: &str) -> Envelope {
+        let overdue = leads::LeadDecisionMapOverdue {
+            lead: format!("leads/{lead}"),
+            number: format!("L-{lead}"),
+            owner: owner.to_owned(),
+            supervisor: supervisor.to_owned(),
+            missing_roles: vec!["采购经理".to_owned(), "老板 13800138000".to_owned()],
+            due_time: Some(prost_types::Timestamp {
+                seconds: fixture_time().as_second(),
+                nanos: 0,
+            }),
+        };
+        self.event("LeadDecisionMapOverdue", &overdue.lead.clone(), &overdue)
+    }
+
     pub(crate) fn contacted(&mut self, lead: &str) -> Envelope {
         let contacted = leads::LeadFirstContacted {
             lead: format!("leads/{lead}"),

@@ -21,6 +21,7 @@ async fn items_go_before_messages_and_what_waits_stays() {
         retention: Retention {
             inbox_days: 14,
             message_days: 180,
+            event_days: 7,
             repeat_days: 14,
         },
     };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use parking_lot::Mutex;
 use reflex_events::{Envelope, Handler, HandlerError, RelayWake};
 use reflex_notifications::{
@@ -18,10 +18,16 @@ use reflex_notifications::{
         put_channel::WantedChannel,
         send::{Sender, SenderParts, Step},
         settings::SettingsCache,
+        subscriptions::{Subscribing, fan_out::FanOut, listeners::Listeners},
         watch_inbox::{WatchLimits, Watchers},
     },
-    channels::{Capability, Channel, Endpoint, Format, Outcome, Providers, Rendered},
+    channels::{
+        Channel, Endpoint, Outcome, Providers, Rendered,
+        http::{HttpClient, Timeouts},
+    },
     domain::{
+        account::Account,
+        action_link::Links,
         budget::Limits,
         channel::{EndpointRules, Kind},
         message::{Class, State},
@@ -85,19 +91,27 @@ impl Scene {
             ids: ids.clone(),
             sealer: sealer.clone(),
             providers: provider.of_every_kind(),
+            links: Some(links()),
             settings: settings.clone(),
+            zone: zone(),
             relay_wake: RelayWake::default(),
         });
         let inbox_wake = Wake::default();
+        let subscribing = Subscribing {
+            listeners: Arc::new(Listeners::new(database.clone(), clock.clone(), zone())),
+            http: HttpClient::new(Timeouts::default(), EndpointRules::default()),
+            wake: Wake::default(),
+        };
         let events = LeadEvents {
             notifier: Notifier {
                 clock: clock.clone(),
                 ids: ids.clone(),
                 settings: settings.clone(),
-                zone: TimeZone::get("Asia/Shanghai").unwrap(),
+                zone: zone(),
             },
             sender_wake: Wake::default(),
             watchers: Arc::new(Watchers::new(database.clone(), WATCH_LIMITS, inbox_wake.clone())),
+            fan_out: Arc::new(FanOut::new(subscribing.listeners.clone(), subscribing.wake.clone())),
         };
         let app = App {
             database: database.clone(),
@@ -105,9 +119,12 @@ impl Scene {
             ids,
             sealer,
             endpoint_rules: EndpointRules::default(),
+            links: Some(links()),
+            zone: zone(),
             settings,
             relay_wake: RelayWake::default(),
             sender_wake: Wake::default(),
+            subscribing,
         };
         Self {
             database,
@@ -135,8 +152,35 @@ impl Scene {
             kind: Kind::DingtalkRobot,
             endpoint: "https://oapi.dingtalk.com/robot/send?access_token=t".into(),
             secret: "SEC1".into(),
+            account: Account::default(),
             teams: teams.iter().map(|&team| team.to_owned()).collect(),
             limits: Limits { per_minute, reserved },
+            enabled: true,
+        };
+        let request = PutChannelRequest::default();
+        self.app.put_channel(&tenant(), wanted, None, &request).await.unwrap();
+    }
+
+    /// Makes the channel one of a kind, for everybody; it takes the robot's place.
+    pub(crate) async fn put_kind(&self, kind: Kind, limits: Limits) {
+        let account = |user: &str, sender: &str| Account {
+            user: user.to_owned(),
+            sender: sender.to_owned(),
+            template: String::new(),
+        };
+        let (endpoint, account) = match kind {
+            Kind::Email => ("smtps://smtp.example.com", account("", "reflex@example.com")),
+            Kind::WecomApp => ("https://qyapi.weixin.qq.com", account("ww1", "1000002")),
+            _ => ("https://open.feishu.cn/open-apis/bot/v2/hook/t", Account::default()),
+        };
+        let wanted = WantedChannel {
+            name: ROBOT.to_owned(),
+            kind,
+            endpoint: endpoint.into(),
+            secret: "S1".into(),
+            account,
+            teams: Vec::new(),
+            limits,
             enabled: true,
         };
         let request = PutChannelRequest::default();
@@ -150,6 +194,7 @@ impl Scene {
             kind: Kind::Webhook,
             endpoint: "https://hooks.example/reflex".into(),
             secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(),
+            account: Account::default(),
             teams: Vec::new(),
             limits: Limits {
                 per_minute,
@@ -197,7 +242,9 @@ impl Scene {
             ids: self.app.ids.clone(),
             sealer: self.app.sealer.clone(),
             providers: self.provider.of_every_kind(),
+            links: self.app.links.clone(),
             settings: self.app.settings.clone(),
+            zone: zone(),
             relay_wake: RelayWake::default(),
         })
     }
@@ -214,11 +261,7 @@ impl Scene {
 
     /// Returns all messages, oldest first.
     pub(crate) async fn messages(&self) -> Vec<Message> {
-        let filter = Filter {
-            recipient: None,
-            subject: None,
-            state: None,
-        };
+        let filter = Filter::default();
         let mut messages = self.app.list_messages(&tenant(), &filter, None, 10_000).await.unwrap();
         messages.reverse();
         messages
@@ -257,6 +300,20 @@ impl Scene {
             .await
             .unwrap()
     }
+}
+
+fn zone() -> TimeZone {
+    TimeZone::get("Asia/Shanghai").unwrap()
+}
+
+/// Makes links that are good for three days.
+fn links() -> Arc<Links> {
+    let keys = vec![b"a key for tests, long enough to sign".to_vec()];
+    Arc::new(Links::new(
+        "https://reflex.example",
+        keys,
+        SignedDuration::from_hours(72),
+    ))
 }
 
 pub(crate) fn tenant() -> TenantId {
@@ -300,6 +357,10 @@ impl Provider {
             wecom_robot: self.clone(),
             feishu_robot: self.clone(),
             webhook: self.clone(),
+            email: self.clone(),
+            sms: self.clone(),
+            dingtalk_notice: self.clone(),
+            wecom_app: self.clone(),
         }
     }
 
@@ -339,15 +400,6 @@ impl Provider {
 }
 
 impl Channel for Provider {
-    fn capability(&self) -> Capability {
-        Capability {
-            max_bytes: 20_000,
-            format: Format::Markdown,
-            rate: None,
-            mentions: true,
-        }
-    }
-
     fn send<'a>(&'a self, _endpoint: &'a Endpoint, message: &'a Rendered) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let happens = self.during.lock().as_ref().map(|happens| happens());

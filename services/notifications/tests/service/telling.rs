@@ -167,6 +167,49 @@ async fn escalations_follow_the_ladders_channels_and_always_reach_the_inbox() {
 }
 
 #[tokio::test]
+async fn an_overdue_map_is_told_to_the_owner_and_their_supervisor_after_the_first_contact() {
+    let mut scene = Scene::with_robot(18, 4).await;
+    let (an, liu) = ("members/zhang.wei", "members/liu.min");
+    let contacted = scene.facts.contacted("1");
+    let overdue = scene.facts.map_overdue("1", an, liu);
+    let events = [
+        scene.facts.member("zhang.wei", "张伟"),
+        scene.facts.member("liu.min", "刘敏"),
+        contacted,
+        overdue.clone(),
+        scene.facts.map_overdue("2", "", liu),
+        scene.facts.map_overdue("3", liu, liu),
+        scene.facts.map_overdue("4", "", ""),
+    ];
+    scene.apply(&events).await.unwrap();
+    // Told once, however often it comes.
+    scene.apply(&[overdue]).await.unwrap();
+    let messages = scene.messages().await;
+    let inboxes: Vec<_> = messages.iter().filter(|message| message.channel == "inbox").collect();
+    let told: Vec<_> = inboxes
+        .iter()
+        .map(|message| (message.subject.as_str(), message.recipient.as_str(), message.state))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("leads/1", an, State::Delivered),
+            ("leads/1", liu, State::Delivered),
+            ("leads/2", liu, State::Delivered),
+            ("leads/3", liu, State::Delivered),
+        ]
+    );
+    assert_eq!(messages.len(), 2 * inboxes.len(), "each in the chat, too");
+    let first = inboxes[0];
+    assert!(
+        first.title.contains("L-1") && first.body.contains("采购经理、老板"),
+        "{}",
+        first.body
+    );
+    assert!(!first.body.contains("13800138000"), "{}", first.body);
+}
+
+#[tokio::test]
 async fn a_first_contact_stops_what_waits_and_what_comes_later() {
     let mut scene = Scene::with_robot(18, 4).await;
     let member = scene.facts.member("liu.min", "刘敏");

@@ -66,7 +66,7 @@ pub(super) fn differences(kind: Kind, stored: &DynamicMessage, wanted: &DynamicM
         }
     }
     if let (Some(Value::String(shown)), Some(Value::String(given))) = (stored.get("endpoint"), wanted.get("endpoint"))
-        && kind == Kind::Channel
+        && matches!(kind, Kind::Channel | Kind::Subscription)
         && is_masked_form(shown, given)
     {
         wanted.insert("endpoint".to_owned(), Value::String(shown.clone()));

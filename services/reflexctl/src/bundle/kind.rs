@@ -47,8 +47,12 @@ pub enum Kind {
     WebhookSource,
     /// Way out of the system, such as a robot.
     Channel,
+    /// What may be sent in a month.
+    Quota,
     /// Words of a message.
     Template,
+    /// System outside that is told facts.
+    Subscription,
 }
 
 /// Which of the services a resource lives in.
@@ -100,7 +104,7 @@ const PLAIN: Facts = Facts {
     output_only: &[],
 };
 
-const FACTS: [Facts; 22] = [
+const FACTS: [Facts; 24] = [
     Facts {
         kind: Kind::Calendar,
         name: "Calendar",
@@ -330,6 +334,18 @@ const FACTS: [Facts; 22] = [
         ..PLAIN
     },
     Facts {
+        kind: Kind::Quota,
+        name: "Quota",
+        message: "reflex.notifications.v1.Quota",
+        service: "reflex.notifications.v1.ChannelService",
+        put: "PutQuota",
+        read: Some("ListQuotas"),
+        collection: Some("quotas"),
+        filled_in: &["reserved_for_escalations"],
+        output_only: &["used", "month"],
+        ..PLAIN
+    },
+    Facts {
         kind: Kind::Template,
         name: "Template",
         message: "reflex.notifications.v1.Template",
@@ -337,6 +353,27 @@ const FACTS: [Facts; 22] = [
         put: "PutTemplate",
         read: Some("ListTemplates"),
         output_only: &["version", "publish_time", "publisher"],
+        ..PLAIN
+    },
+    Facts {
+        kind: Kind::Subscription,
+        name: "Subscription",
+        message: "reflex.notifications.v1.Subscription",
+        service: "reflex.notifications.v1.SubscriptionService",
+        put: "PutSubscription",
+        read: Some("ListSubscriptions"),
+        collection: Some("subscriptions"),
+        write_only: &["secret"],
+        output_only: &[
+            "state",
+            "reason",
+            "public_keys",
+            "overlap_end_time",
+            "failures",
+            "probe_time",
+            "create_time",
+            "update_time",
+        ],
         ..PLAIN
     },
 ];

@@ -19,7 +19,7 @@ use crate::output::{Output, print};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A bundle is YAML: documents with kind (Calendar, Holidays, Territory, Product, Team, Member, Leave, RoutingPolicy, Ladder,
-PoolPolicy, GatePolicy, DuplicatePolicy, DecisionMapPolicy, ChannelCost, Form, WebhookSource, Channel, Template) and the fields of that resource; one document of a file says tenant. A channel's own kind is
+PoolPolicy, GatePolicy, DuplicatePolicy, DecisionMapPolicy, ChannelCost, Form, WebhookSource, Channel, Quota, Template, Subscription) and the fields of that resource; one document of a file says tenant. A channel's own kind is
 channel_kind. Applying twice changes nothing the second time; nothing is ever deleted.
 
 JSON: {\"tenants\": [{\"tenant\", \"changes\": [{\"action\": create, update or send, \"kind\", \"name\", \"origin\",

@@ -4,7 +4,8 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use reflex_proto::leads::v1::follow_up_service_client::FollowUpServiceClient;
 use reflex_proto::leads::v1::{
-    FollowUp, ListFollowUpsRequest, ListFollowUpsResponse, RecordFollowUpRequest, follow_up,
+    AcknowledgeEscalationRequest, FollowUp, ListFollowUpsRequest, ListFollowUpsResponse, RecordFollowUpRequest,
+    follow_up,
 };
 
 use super::{answer, lead_name, named, request_id};
@@ -28,6 +29,15 @@ enum FollowUpsCommand {
         after_help = "Example:\n  reflexctl followup record L000123 --kind call --attitude supports --next-action 预约演示"
     )]
     Record(Record),
+    /// Says that what a lead's ladder told somebody was understood; where the ladder says so, it ends.
+    #[command(after_help = "Example:\n  reflexctl followup acknowledge L000123 --member liu.min")]
+    Acknowledge {
+        /// Number, id or resource name of the lead.
+        lead: String,
+        /// Who was told; the member of the token if left out.
+        #[arg(long, default_value = "", hide_default_value = true)]
+        member: String,
+    },
     /// Lists a lead's follow-ups, newest first.
     #[command(after_help = "Example:\n  reflexctl followup list L000123 -o json")]
     List {
@@ -86,9 +96,30 @@ impl FollowUps {
     pub(crate) async fn run(self, output: &Output) -> anyhow::Result<()> {
         let outcome = match &self.command {
             FollowUpsCommand::Record(record) => self.record(record, output).await,
+            FollowUpsCommand::Acknowledge { lead, member } => self.acknowledge(lead, member, output).await,
             FollowUpsCommand::List { lead, page } => self.list(lead, page, output).await,
         };
         self.connection.explain(outcome)
+    }
+
+    async fn acknowledge(&self, lead: &str, member: &str, output: &Output) -> anyhow::Result<()> {
+        let connection = self.connection.connect()?;
+        let request = AcknowledgeEscalationRequest {
+            name: lead_name(&connection, lead).await?,
+            member: named("members", member),
+            request_id: request_id(),
+        };
+        let client = FollowUpServiceClient::new(connection.to(Owner::Leads)?);
+        let response = answer(async || client.clone().acknowledge_escalation(request.clone()).await).await?;
+        output.response("reflex.leads.v1.AcknowledgeEscalationResponse", &response, |response| {
+            let ladder = if response.ladder_stopped {
+                "has ended"
+            } else {
+                "goes on"
+            };
+            format!("acknowledged, the ladder {ladder}\n")
+        })?;
+        Ok(())
     }
 
     async fn record(&self, record: &Record, output: &Output) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ use reflex_proto::leads::v1::gate_service_client::GateServiceClient;
 use reflex_proto::leads::v1::gate_verdict::{Criterion, SubVerdict, Truth};
 use reflex_proto::leads::v1::{
     EvaluateGateRequest, ExplainGateRequest, ExplainGateResponse, GateImport, GateVerdict, ImportCompaniesRequest,
-    ImportCompetitorVisitsRequest, ListGateImportsRequest, UndoGateImportRequest, gate_import,
+    ImportCompetitorVisitsRequest, ListGateImportsRequest, UndoGateImportRequest, Validity, gate_import,
 };
 
 use super::{answer, lead_name, request_id};
@@ -339,6 +339,30 @@ fn because(part: &SubVerdict, lang: Language) -> String {
     texts.join(pick(lang, "；", "; "))
 }
 
+/// Says what corrections made of the weights.
+fn learned(validity: &Validity, lang: Language) -> String {
+    let count = validity.correction_count;
+    let mut text = match lang {
+        Language::Zh => format!("  依据 {count} 条人工判定调整了权重"),
+        Language::En => format!("  weights rest on {count} corrections"),
+    };
+    let moved = validity
+        .reasons
+        .iter()
+        .filter(|it| (it.weight - it.shipped_weight).abs() >= 0.005);
+    let moved: Vec<String> = moved
+        .map(|it| format!("{} {:.2} → {:.2}", it.code, it.shipped_weight, it.weight))
+        .collect();
+    if !moved.is_empty() {
+        let _ = write!(text, ": {}", moved.join(", "));
+    }
+    if validity.shipped_label != 0 {
+        let before = word(validity.shipped_label().as_str_name(), "LABEL_");
+        let _ = write!(text, " ({} {before})", pick(lang, "原为", "else"));
+    }
+    text + "\n"
+}
+
 fn render_explained(response: &ExplainGateResponse, lang: Language, output: &Output) -> String {
     let state = word(response.state().as_str_name(), "STATE_");
     let mut text = format!("{}: {state}", pick(lang, "状态", "state"));
@@ -361,6 +385,19 @@ fn render_explained(response: &ExplainGateResponse, lang: Language, output: &Out
         let reasons: Vec<&str> = validity.reasons.iter().map(|it| pick(lang, &it.zh, &it.en)).collect();
         let label = word(validity.label().as_str_name(), "LABEL_");
         let _ = writeln!(text, "{label} ({:.2}): {}", validity.confidence, reasons.join("; "));
+        if validity.correction_count > 0 {
+            text += &learned(validity, lang);
+        }
+    }
+    if let Some(correction) = &response.correction {
+        let verdict = word(correction.verdict().as_str_name(), "LABEL_");
+        let who = if correction.member.is_empty() {
+            "-"
+        } else {
+            correction.member.as_str()
+        };
+        let said = pick(lang, "人工判定", "somebody said");
+        let _ = writeln!(text, "{said}: {verdict} ({who}) {}", correction.note);
     }
     for entry in &response.history {
         let time = output.time(entry.time.as_ref());

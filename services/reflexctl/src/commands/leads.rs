@@ -2,6 +2,7 @@
 
 mod capture;
 mod check;
+mod correct;
 mod duplicates;
 mod explain;
 mod file;
@@ -10,6 +11,7 @@ mod imports;
 mod merge;
 mod ownership;
 mod pick;
+mod resuming;
 mod show;
 mod tag;
 mod validity;
@@ -43,6 +45,14 @@ enum LeadsCommand {
     Duplicates(Box<duplicates::Duplicates>),
     Check(Box<check::Check>),
     Validity(Box<validity::Validity>),
+    /// Says whether a lead is one, whatever it looks like: it goes to salespeople, or is set aside, and later leads are judged by it.
+    #[command(
+        after_help = "Examples:\n  reflexctl leads correct L000123 valid --note 老客户的新邮箱\n  reflexctl leads correct L000124 invalid --note 机器人"
+    )]
+    Correct(correct::Correct),
+    /// Lists what was said of leads, the latest first, and what screening learned from it.
+    #[command(after_help = "Examples:\n  reflexctl leads corrections\n  reflexctl leads corrections --lang en")]
+    Corrections(correct::Corrections),
     /// Lists leads, newest first or by a calculated field.
     #[command(
         after_help = "Examples:\n  reflexctl leads list --state queued --team ortho-1\n  reflexctl leads list --order-by '权重 desc'"
@@ -170,6 +180,8 @@ impl Leads {
             LeadsCommand::Duplicates(duplicates) => duplicates.run(output),
             LeadsCommand::Check(check) => check.run(&self.connection, output).await,
             LeadsCommand::Validity(validity) => validity.run(output),
+            LeadsCommand::Correct(correct) => correct.run(&self.connection, output).await,
+            LeadsCommand::Corrections(corrections) => corrections.run(&self.connection, output).await,
             LeadsCommand::List(list) => self.list(list, output).await,
             LeadsCommand::Watch(watch) => watch.run(&self.connection, output).await,
             LeadsCommand::Show { lead } => self.show(lead, output).await,

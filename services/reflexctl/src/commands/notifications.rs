@@ -1,18 +1,23 @@
-//! `reflexctl notifications`: signatures and envelopes of providers, and the words of messages, tried without a server.
+//! `reflexctl notifications`: signatures and envelopes of providers, and the words of messages, tried without a server; the
+//! ledger; and what channels can take, what is used of quotas, and what mail servers send back.
 
+mod ledger;
 mod material;
 mod scheme;
 mod template;
+mod ways;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
 use crate::output::{Output, Table};
+use ledger::Ledger;
 use material::Material;
 use scheme::Scheme;
 
-/// Signs, verifies, encrypts and decrypts as providers do, and shows how messages read; needs no server.
+/// Signs, verifies, encrypts and decrypts as providers do, and shows how messages read, without a server; shows the ledger,
+/// channels and quotas, hands bounces in.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Notifications {
@@ -70,6 +75,13 @@ Example:
   reflexctl notifications decrypt --scheme wecom-callback --aes-key KEY --receive-id wx5823bf96d3bd56c7 --body-file sent.xml")]
     Decrypt(Asked),
     Template(template::Template),
+    /// Lists who was told what, when, by which channel and why.
+    #[command(after_help = "\
+Example:
+  reflexctl notifications ledger --recipient zhang.wei --from 2026-03-01T00:00 --to 2026-04-01T00:00 --csv > told.csv")]
+    Ledger(Box<Ledger>),
+    #[command(flatten)]
+    Ways(ways::Ways),
 }
 
 #[derive(Debug, Args)]
@@ -96,6 +108,7 @@ struct Verify {
 impl Notifications {
     pub(crate) async fn run(self, output: &Output) -> anyhow::Result<()> {
         match self.command {
+            NotificationsCommand::Ledger(ledger) => ledger.run(output).await,
             NotificationsCommand::Sign(asked) => {
                 show(output, asked.scheme, asked.scheme.sign(&asked.material.read()?)?)
             }
@@ -107,6 +120,7 @@ impl Notifications {
             }
             NotificationsCommand::Verify(verify) => verify.run(output),
             NotificationsCommand::Template(template) => template.run(output).await,
+            NotificationsCommand::Ways(ways) => ways.run(output).await,
         }
     }
 }

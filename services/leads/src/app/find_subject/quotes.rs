@@ -2,8 +2,8 @@
 
 use prost::Message;
 use reflex_proto::leads::v1::{
-    ClaimExpired, ClaimLeadResponse, CloseLeadResponse, DecideDisputeResponse, Dispute, Lead, LeadAssigned,
-    LeadEscalated, LeadNurtured, Merge, MergeLeadsResponse, OpenDisputeResponse, RecordFollowUpResponse,
+    ClaimExpired, ClaimLeadResponse, CloseLeadResponse, CorrectValidityResponse, DecideDisputeResponse, Dispute, Lead,
+    LeadAssigned, LeadEscalated, LeadNurtured, Merge, MergeLeadsResponse, OpenDisputeResponse, RecordFollowUpResponse,
     ReleaseLeadResponse, UnmergeLeadsResponse,
 };
 
@@ -54,6 +54,12 @@ pub(super) fn blank_answer(method: &str, data: &[u8], erased: &dyn Fn(&str) -> S
             lead(&mut it.lead);
             blank_dispute(&mut it.dispute);
         }),
+        "correct_validity" => edit(data, |it: &mut CorrectValidityResponse| {
+            lead(&mut it.lead);
+            if let Some(correction) = &mut it.correction {
+                correction.note.clear();
+            }
+        }),
         "RecordFollowUp" => edit(data, |it: &mut RecordFollowUpResponse| {
             if let Some(follow_up) = &mut it.follow_up {
                 follow_up.note.clear();
@@ -84,6 +90,7 @@ fn blank_lead(lead: &mut Lead, erased: &dyn Fn(&str) -> String) {
     }
     lead.attributes.clear();
     lead.calculated_values.clear();
+    lead.tags.clear();
 }
 
 fn blank_merge(merge: &mut Option<Merge>) {

@@ -4,6 +4,7 @@ use futures_util::{StreamExt as _, stream::BoxStream};
 use reflex_proto::leads::v1::{LeadFile as LeadFileMessage, RefusedRow};
 
 use crate::{
+    app::capture_lead::fingerprint,
     convert::import::{count, lead_file, refused_row},
     domain::{
         lead_file::{LeadFile, Row},
@@ -51,6 +52,8 @@ pub(super) struct ReadRow {
     pub(super) number: u64,
     pub(super) line: u64,
     pub(super) lead: NewLead,
+    /// Of the lead; taken here, while the rows before are stored.
+    pub(super) fingerprint: [u8; 32],
 }
 
 pub(super) struct Reader {
@@ -131,6 +134,7 @@ impl Reader {
             Ok(lead) => batch.leads.push(ReadRow {
                 number: row.number,
                 line: row.line,
+                fingerprint: fingerprint(&lead),
                 lead,
             }),
             Err(refusals) => {

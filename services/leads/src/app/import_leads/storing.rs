@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use jiff::Timestamp;
 use prost::Message as _;
 use reflex_pg::retried;
 use reflex_proto::leads::v1::{KnownRow, known_row::Outcome};
@@ -14,20 +15,20 @@ use uuid::Uuid;
 
 use super::{
     known::{Access, KnownLeads},
-    reader::Batch,
+    reader::{Batch, ReadRow},
 };
 use crate::{
     app::{
         App,
-        capture_lead::fingerprint,
         change_contents::{Cause, NewContent},
     },
     convert::import::count,
-    domain::{ids::ImportId, known_lead::OnKnown, new_lead::NewLead},
+    domain::{ids::ImportId, known_lead::OnKnown},
     error::Error,
     setup::Setup,
     store::{
         capture::{self, NewRow},
+        file_capture,
         known_leads::{self, BatchKey},
         lead_imports::{self, Advance, NewImport, Progress},
     },
@@ -116,14 +117,12 @@ impl Store {
         }
         let leads = std::mem::take(&mut batch.leads);
         let lines = leads.iter().map(|row| row.line).collect();
-        let rows = leads
-            .into_iter()
-            .map(|row| self.new_row(row.number, row.lead))
-            .collect();
+        let now = self.app.clock.now();
+        let rows = leads.into_iter().map(|row| self.new_row(row, now)).collect();
         let rows = Rows { rows, lines };
         // Routing finds the leads by itself when it has the time.
         let (progress, updates) = match retried(|| self.write_once(&rows, batch)).await {
-            Err(Error::Database(error)) if !self.meets_known && capture::is_there_already(&error) => {
+            Err(Error::Database(error)) if !self.meets_known && file_capture::is_there_already(&error) => {
                 self.meets_known = true;
                 retried(|| self.write_once(&rows, batch)).await?
             }
@@ -142,7 +141,10 @@ impl Store {
 
     async fn write_once(&self, Rows { rows, lines }: &Rows, batch: &Batch) -> Result<(Progress, Updates), Error> {
         let app = &self.app;
-        let mut tx = app.db.begin("import_leads", &TenantSet::one(&self.tenant)).await?;
+        let mut tx = app
+            .db
+            .begin_held("import_leads", &TenantSet::one(&self.tenant), &[])
+            .await?;
         let changes_known = self.meets_known && self.on_known != OnKnown::Skip;
         // Before any lead is locked, as everybody does who needs both.
         let setup = if changes_known {
@@ -153,7 +155,10 @@ impl Store {
         let created = match rows.as_slice() {
             [] => Vec::new(),
             _ if self.meets_known => capture::insert_new(&mut tx, rows).await?,
-            _ => capture::insert_all(&mut tx, rows).await?,
+            _ => {
+                file_capture::insert(&mut tx, rows).await?;
+                rows.iter().map(|row| row.lead_id).collect()
+            }
         };
         let updates = match &setup {
             Some(setup) if created.len() < rows.len() => {
@@ -247,16 +252,17 @@ impl Store {
         Ok(updates)
     }
 
-    fn new_row(&self, number: u64, lead: NewLead) -> NewRow {
+    fn new_row(&self, row: ReadRow, now: Timestamp) -> NewRow {
+        let ReadRow { number, lead, .. } = row;
         NewRow {
             lead_id: self.app.ids.next(),
             event_id: self.app.ids.next(),
             tenant: self.tenant.clone(),
             request_id: lead.external_id.is_empty().then(|| row_id(self.import_id, number)),
-            payload_hash: fingerprint(&lead),
+            payload_hash: row.fingerprint,
             lead,
             traceparent: self.traceparent.clone(),
-            create_time: self.app.clock.now(),
+            create_time: now,
             from_file: true,
         }
     }

@@ -1,35 +1,41 @@
 //! What becomes of new leads before they are routed: what looks like none is set aside; the gate lets them pass, has them wait, or sends them to the nurture pool.
 //! What is kept is not routed: no decision, no clock, and a rehearsal knows nothing of it until it comes back.
 
-use jiff::Timestamp;
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
 use reflex_events::NewEvent;
 use reflex_pg::DbError;
 use reflex_proto::leads::v1::{LeadGated, LeadNurtured, LeadSetAside};
 use reflex_tenancy::TenantId;
 use reflex_timers::Timer;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::Batch;
 use crate::{
-    app::gate::{Cause, GateDue, company_domain, kept_for},
+    app::gate::{Cause, GateDue, company_domain, kept_for, said},
     domain::{
         assign::LeadFacts,
         decision::Trigger,
         gate::{Gate, GateFacts, Judgement, Screening, Verdict, judge},
         ids::LeadId,
         lead::State,
-        validity::{Said, Validity},
+        validity::Validity,
     },
     events::{self, Facts},
     store::{
         calculated_values::RecordValues,
-        company_lookups,
+        company_lookups, fingerprints,
         history::{self, Entry},
         intake::{self, Kept},
         lead_gates::{self, Judged},
         leads::LeadRow,
     },
 };
+
+/// People who come from one device within so long count together.
+const DEVICE_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
 /// Leads on their way to be routed.
 pub(super) struct Drafts {
@@ -66,6 +72,10 @@ impl Batch<'_> {
         let leads: Vec<&LeadRow> = drafts.leads.iter().collect();
         let known = self.app.gate_knowledge(tx, self.tenant, &gate, &leads, now).await?;
         self.effects.screened.ask = known.ask;
+        let people_alike = match gate.spec.screening {
+            Screening::Off => HashMap::new(),
+            Screening::Label | Screening::SetAside => self.people_alike(tx, &leads, now).await?,
+        };
         let mut passed = Drafts {
             leads: Vec::new(),
             facts: Vec::new(),
@@ -73,7 +83,8 @@ impl Batch<'_> {
         };
         let drafts = drafts.leads.into_iter().zip(drafts.facts).zip(drafts.values);
         for (((lead, facts), values), known) in drafts.zip(known.facts) {
-            match self.judge(&lead, &gate, &known) {
+            let alike = people_alike.get(&lead.lead_id).copied().unwrap_or(1);
+            match self.judge(&lead, &gate, &known, alike) {
                 None => {
                     passed.leads.push(lead);
                     passed.facts.push(facts);
@@ -85,9 +96,23 @@ impl Batch<'_> {
         Ok(passed)
     }
 
+    /// Tells of leads that say what device they came from how many people came from it lately.
+    async fn people_alike(
+        &self,
+        tx: &mut PgConnection,
+        leads: &[&LeadRow],
+        now: Timestamp,
+    ) -> Result<HashMap<Uuid, u32>, DbError> {
+        let device = |lead: &&LeadRow| Some((lead.lead_id, said(lead, 1).device()?));
+        let devices: Vec<_> = leads.iter().filter_map(device).collect();
+        fingerprints::note(tx, self.tenant, &devices, window_start(now), now).await
+    }
+
     /// Returns where a lead is kept; `None` if it is to be routed.
-    fn judge(&mut self, lead: &LeadRow, gate: &Gate, known: &GateFacts) -> Option<State> {
-        let validity = looks(lead, gate.spec.screening);
+    fn judge(&mut self, lead: &LeadRow, gate: &Gate, known: &GateFacts, people_alike: u32) -> Option<State> {
+        let looks = || Validity::of(&said(lead, people_alike), &self.setup.learned);
+        let validity = (gate.spec.screening != Screening::Off).then(looks);
+        let validity = validity.filter(Validity::is_notable);
         let sets_aside = gate.spec.screening == Screening::SetAside;
         if let Some(invalid) = validity.as_ref().filter(|it| sets_aside && it.is_invalid()) {
             self.note_invalid(lead, invalid.clone());
@@ -124,6 +149,7 @@ impl Batch<'_> {
             lead: id.to_string(),
             number: lead.number_text(),
             reasons: validity.reasons.clone(),
+            ..LeadSetAside::default()
         };
         let screened = &mut self.effects.screened;
         screened
@@ -219,20 +245,9 @@ impl Screened {
     }
 }
 
-/// Returns what a lead looks like, where somebody wants to know and there is anything to say.
-fn looks(lead: &LeadRow, screening: Screening) -> Option<Validity> {
-    if screening == Screening::Off {
-        return None;
-    }
-    let validity = Validity::of(&Said {
-        company: &lead.company,
-        contact: &lead.contact_name,
-        phone: &lead.phone,
-        email: &lead.email,
-        remark: &lead.remark,
-        attributes: &lead.attributes.0,
-    });
-    Some(validity).filter(|validity| !validity.is_valid())
+/// Returns since when people of one device count together.
+pub(crate) fn window_start(now: Timestamp) -> Timestamp {
+    now.saturating_sub(DEVICE_WINDOW).unwrap_or(Timestamp::MIN)
 }
 
 /// Returns what is stored of a lead about which nothing is known yet.

@@ -281,17 +281,17 @@ impl<'a> Replay<'a> {
         let fate = &mut self.fates[lead];
         (fate.owner, fate.team) = (decision.owner.clone(), decision.team.clone());
         (fate.entry, fate.claim_due) = (None, None);
-        fate.reason = match &decision.owner {
-            Some(owner) => {
-                *self.snapshot.open_leads.entry(owner.clone()).or_default() += 1;
-                self.snapshot.lead_owners.insert(self.leads[lead].id, owner.clone());
-                self.loads.entry(owner.clone()).or_default().give();
-                fate.ownership += 1;
-                fate.assign_time = now;
-                ChosenBy::Picked.as_str()
-            }
-            None if decision.reason == QueueReason::Nurture.as_str() => QueueReason::Nurture.as_str(),
-            None => QueueReason::Pooled.as_str(),
+        fate.reason = if let Some(owner) = &decision.owner {
+            *self.snapshot.open_leads.entry(owner.clone()).or_default() += 1;
+            self.snapshot.lead_owners.insert(self.leads[lead].id, owner.clone());
+            self.loads.entry(owner.clone()).or_default().give();
+            fate.ownership += 1;
+            fate.assign_time = now;
+            ChosenBy::Picked.as_str()
+        } else {
+            let mut kept = [QueueReason::Nurture, QueueReason::SetAside].into_iter();
+            let reason = kept.find(|reason| decision.reason == reason.as_str());
+            reason.unwrap_or(QueueReason::Pooled).as_str()
         };
         self.displaced.remove(&lead);
     }

@@ -324,6 +324,7 @@ fn reason(worked: &str) -> Reason {
         "claimed" => ("was claimed since", "导入后已认领"),
         "ordered" => ("has an order", "导入后有订单"),
         "follow_up" => ("has a follow-up", "导入后有跟进记录"),
+        "corrected" => ("was called valid or invalid since", "导入后曾判定是否有效"),
         "disputed" | "awarded" => ("was disputed since", "导入后有归属争议"),
         "fact" => ("was seen by another system since", "导入后有其他系统的记录"),
         "updated" => ("was updated by another import since", "导入后被其他导入更新"),

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use prost::Message as _;
 use reflex_proto::leads::v1::{
     ClaimExpired, Lead, LeadAssigned, LeadChange, LeadClaimed, LeadClosed, LeadEscalated, LeadFirstContacted,
-    LeadGated, LeadNurtured, LeadQueued, LeadRecycled, LeadReturned, LeadWithdrawn, lead, lead_change::Kind,
+    LeadGated, LeadNurtured, LeadQueued, LeadRecycled, LeadReturned, LeadSetAside, LeadWithdrawn, lead,
+    lead_change::Kind,
 };
 use reflex_rpc::identity::Caller;
 
@@ -103,7 +104,10 @@ impl Told {
                 let told = LeadReturned::decode(data).ok()?;
                 (Kind::Returned, Some(State::Queued), vec![told.member], String::new())
             }
-            events::LEAD_SET_ASIDE => (Kind::SetAside, Some(State::SetAside), Vec::new(), String::new()),
+            events::LEAD_SET_ASIDE => {
+                let told = LeadSetAside::decode(data).ok()?;
+                (Kind::SetAside, Some(State::SetAside), vec![told.member], String::new())
+            }
             events::LEAD_MERGED => (Kind::Merged, Some(State::Merged), Vec::new(), String::new()),
             events::LEAD_UNMERGED => (Kind::Unmerged, None, Vec::new(), String::new()),
             events::LEAD_UPDATED => (Kind::Updated, None, Vec::new(), String::new()),

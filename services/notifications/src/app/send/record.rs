@@ -13,11 +13,11 @@ use tracing::warn;
 use super::{Reserved, Sender};
 use crate::{
     channels::{Fault, Outcome},
-    domain::{budget::WINDOW, retry},
+    domain::{budget::WINDOW, channel::Kind, retry},
     events::{self, Occasion},
     store::{
         attempts::{self, Attempt, Told},
-        channels, reservations, sending,
+        channels, quotas, recipients, reservations, sending,
     },
 };
 
@@ -25,6 +25,8 @@ use crate::{
 pub(super) struct Verdict {
     next: Next,
     is_failure_of_channel: bool,
+    may_have_arrived: bool,
+    is_address_dead: bool,
     attempt: Attempt,
 }
 
@@ -39,6 +41,14 @@ enum Next {
 
 impl Verdict {
     pub(super) fn of(outcome: Outcome, answer_time: Timestamp, latency: SignedDuration) -> Self {
+        let may_have_arrived = outcome.may_have_arrived();
+        let is_address_dead = matches!(
+            &outcome,
+            Outcome::GiveUp {
+                fault: Fault::Address,
+                ..
+            }
+        );
         let signed = |duration: Duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
         let (next, name, provider_code, detail, is_failure_of_channel) = match outcome {
             Outcome::Delivered { provider_code, .. } => (Next::Done, "delivered", provider_code, String::new(), false),
@@ -86,6 +96,8 @@ impl Verdict {
         Self {
             next,
             is_failure_of_channel,
+            may_have_arrived,
+            is_address_dead,
             attempt,
         }
     }
@@ -102,6 +114,8 @@ impl Sender {
             .begin("give_send_back", &TenantSet::one(tenant))
             .await?;
         reservations::settle(&mut tx, tenant, channel, reserved.reservation, now).await?;
+        let counted = &reserved.counted;
+        quotas::give_back(&mut tx, tenant, &counted.quotas, &counted.month).await?;
         sending::hold(&mut tx, tenant, reserved.message, now).await?;
         tx.commit().await
     }
@@ -118,6 +132,15 @@ impl Sender {
             .await?;
         channels::count_answer(&mut tx, tenant, channel, verdict.is_failure_of_channel).await?;
         reservations::settle(&mut tx, tenant, channel, reserved.reservation, release_time).await?;
+        if !verdict.may_have_arrived {
+            let counted = &reserved.counted;
+            quotas::give_back(&mut tx, tenant, &counted.quotas, &counted.month).await?;
+        }
+        let about = &reserved.rendered.about;
+        if verdict.is_address_dead && reserved.kind == Kind::Email {
+            let email = &reserved.rendered.to.email;
+            recipients::set_bounced(&mut tx, tenant, &about.recipient, email, attempt.create_time).await?;
+        }
         let failures = attempts::insert(&mut tx, tenant, reserved.message, attempt).await?;
         let facts = self.conclude(&mut tx, reserved, verdict, failures).await?;
         outbox::push(&mut tx, &facts).await?;

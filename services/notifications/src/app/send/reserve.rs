@@ -11,18 +11,21 @@ use reflex_tenancy::{TenantId, TenantSet};
 use tracing::info;
 use uuid::Uuid;
 
-use super::{Reserved, Rest, SendError, Sender};
+use super::{Reserved, Rest, SendError, Sender, quota::least};
 use crate::{
-    channels::{About, Endpoint, Mentions, Rendered},
+    channels::{About, Addressee, Button, Endpoint, Mentions, Rendered},
     domain::{
-        budget::{HOLD, WINDOW},
-        merge::{self, Send, next_send},
+        action,
+        action_link::Claim,
+        budget::{HOLD, Tokens, WINDOW},
+        jitter::off_full_hours,
+        merge::{self, Send, Surplus, next_send},
         message::Class,
         retry,
     },
     store::{
         channels,
-        reservations::{self, Held},
+        reservations::{self, Held, Reservation as NewReservation},
         sending::{self, NewDigest, Taken},
     },
 };
@@ -67,7 +70,8 @@ impl Sender {
         let held = reservations::held(&mut tx, tenant, name, now).await?;
         // The last answer, or when a sender that died would have had it at the latest.
         let last_answer = held.last_release.map(|release| release - WINDOW);
-        let spacing = channel.kind.spacing();
+        let capability = channel.kind.capability();
+        let spacing = capability.spacing;
         let spaced = last_answer
             .filter(|_| !spacing.is_zero())
             .map(|answer| answer + spacing);
@@ -77,24 +81,47 @@ impl Sender {
         }
         let tokens = channel.limits.tokens(held.count);
         let tokens = if is_failing { tokens.probe() } else { tokens };
+        let last_escalation = held.last_escalation.map(|release| release - WINDOW);
+        let (tokens, paced_until) = match capability.surplus {
+            Surplus::Merges => channel.limits.paced(tokens, last_escalation, now),
+            Surplus::Waits => (tokens, None),
+        };
         let waiting = sending::waiting(&mut tx, tenant, name, now).await?;
-        let Some(send) = next_send(&waiting, tokens, channel.kind.surplus()) else {
+        let (quotas, month) = self.quotas(&mut tx, tenant, &channel, now).await?;
+        if self
+            .give_up_beyond(&mut tx, tenant, name, &quotas, &waiting, now)
+            .await?
+        {
             tx.commit().await?;
-            return Ok(Reservation::Refused(rest(
-                &held,
-                tokens.escalations == 0,
-                tokens.assignments == 0,
-            )));
+            self.parts.relay_wake.wake();
+            return Ok(Reservation::Gone);
+        }
+        let Some(send) = next_send(&waiting, least(tokens, &quotas), capability.surplus) else {
+            tx.commit().await?;
+            return Ok(Reservation::Refused(rest(&held, tokens, paced_until)));
         };
         let taken = sending::take(&mut tx, tenant, name, send, now).await?;
         let Some(first) = taken.first() else {
             return Ok(Reservation::Gone);
         };
+        if capability.keeps_off_full_hours && send == Send::Merged(Class::Assignment) {
+            let until = off_full_hours(now, first.message.as_u128());
+            if until > now {
+                return Ok(Reservation::Refused(Rest {
+                    escalations: None,
+                    assignments: Some(until),
+                }));
+            }
+        }
         let (message, rendered) = match send {
             Send::Merged(class) if taken.len() > 1 => self.merge(&mut tx, tenant, name, class, &taken, now).await?,
             Send::Single(class) | Send::Merged(class) => {
                 sending::hold(&mut tx, tenant, first.message, now + HOLD).await?;
-                (first.message, rendered(first, class, vec![first.mobile.clone()]))
+                let rendered = Rendered {
+                    actions: self.buttons(tenant, first),
+                    ..rendered(first, class, vec![first.mobile.clone()])
+                };
+                (first.message, rendered)
             }
             Send::Digest(class) => {
                 sending::hold(&mut tx, tenant, first.message, now + HOLD).await?;
@@ -103,13 +130,19 @@ impl Sender {
             }
         };
         let reservation = self.parts.ids.next();
-        reservations::add(&mut tx, tenant, name, reservation, now + HOLD).await?;
+        let (Send::Digest(class) | Send::Single(class) | Send::Merged(class)) = send;
+        let held = NewReservation {
+            id: reservation,
+            release_time: now + HOLD,
+            class,
+        };
+        reservations::add(&mut tx, tenant, name, held).await?;
+        let counted = self.count(&mut tx, tenant, quotas, month, now).await?;
         if is_failing {
             channels::set_probe(&mut tx, tenant, name, now, retry::PROBE_INTERVAL).await?;
         }
         let endpoint = self.endpoint(tenant, &channel)?;
         tx.commit().await?;
-        let (Send::Digest(class) | Send::Single(class) | Send::Merged(class)) = send;
         Ok(Reservation::Granted(Box::new(Reserved {
             tenant: tenant.clone(),
             channel: channel.name,
@@ -119,6 +152,7 @@ impl Sender {
             rendered,
             endpoint,
             reservation,
+            counted,
             traceparent: first.traceparent.clone(),
             since: now,
         })))
@@ -175,6 +209,7 @@ impl Sender {
             title: words.title,
             text: words.body,
             mentions: mentions(mobiles.into_iter().collect()),
+            to: Addressee::default(),
             about: About {
                 message: id,
                 template: Key::Digest.as_str().to_owned(),
@@ -182,8 +217,35 @@ impl Sender {
                 create_time: now,
                 ..About::default()
             },
+            actions: Vec::new(),
         };
         Ok((id, rendered))
+    }
+
+    /// Makes the links of a message, the same in every attempt.
+    fn buttons(&self, tenant: &TenantId, message: &Taken) -> Vec<Button> {
+        let key = message.template.split('@').next().and_then(Key::find);
+        let (Some(links), Some(key)) = (&self.parts.links, key) else {
+            return Vec::new();
+        };
+        let locale = Locale::of_person(&message.locale);
+        let expire_time = links.expire_time(message.create_time.to_jiff());
+        let buttons = action::of_template(key).iter().map(|&action| {
+            let claim = Claim {
+                tenant: tenant.clone(),
+                message: message.message,
+                recipient: message.recipient.clone(),
+                action,
+                expire_time,
+            };
+            Button {
+                action,
+                label: action.label(locale),
+                url: links.url(&claim),
+                expire_time,
+            }
+        });
+        buttons.collect()
     }
 
     fn endpoint(&self, tenant: &TenantId, channel: &channels::Channel) -> Result<Endpoint, SealError> {
@@ -198,14 +260,16 @@ impl Sender {
             secret: secret
                 .map(|secret| self.parts.sealer.open(place("secret"), secret))
                 .transpose()?,
+            account: channel.account.clone(),
         })
     }
 }
 
-fn rest(held: &Held, no_escalations: bool, no_assignments: bool) -> Rest {
+fn rest(held: &Held, tokens: Tokens, paced_until: Option<Timestamp>) -> Rest {
+    let released = |tokens: usize| held.first_release.filter(|_| tokens == 0);
     Rest {
-        escalations: held.first_release.filter(|_| no_escalations),
-        assignments: held.first_release.filter(|_| no_assignments),
+        escalations: paced_until.or_else(|| released(tokens.escalations)),
+        assignments: released(tokens.assignments),
     }
 }
 
@@ -216,6 +280,11 @@ fn rendered(message: &Taken, class: Class, mobiles: Vec<String>) -> Rendered {
         title: message.title.clone(),
         text: message.body.clone(),
         mentions: mentions(mobiles),
+        to: Addressee {
+            mobile: message.mobile.clone(),
+            email: message.email.clone(),
+            is_bounced: message.is_bounced,
+        },
         about: About {
             message: message.message,
             template: template.to_owned(),
@@ -224,6 +293,7 @@ fn rendered(message: &Taken, class: Class, mobiles: Vec<String>) -> Rendered {
             recipient: message.recipient.clone(),
             create_time: message.create_time.to_jiff(),
         },
+        actions: Vec::new(),
     }
 }
 

@@ -43,6 +43,7 @@ pub(super) struct Forbidden;
 #[derive(Clone)]
 pub(super) struct Guard {
     rules: Arc<EndpointRules>,
+    lookup: Lookup,
     anywhere: HttpConnector<Resolver>,
     public: HttpConnector<Resolver>,
 }
@@ -59,8 +60,18 @@ impl Guard {
         Self {
             rules,
             anywhere: connector(Arc::clone(&lookup), Reach::Anywhere),
-            public: connector(lookup, Reach::Public),
+            public: connector(Arc::clone(&lookup), Reach::Public),
+            lookup,
         }
+    }
+
+    /// Tells where a host leads, or that nobody may go there.
+    pub(super) async fn find(&self, host: &str, reach: Reach) -> Result<Vec<SocketAddr>, BoxError> {
+        let resolver = Resolver {
+            lookup: Arc::clone(&self.lookup),
+            reach,
+        };
+        resolver.find(host.to_owned()).await
     }
 }
 
@@ -101,16 +112,19 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let found = (self.lookup)(name.as_str().to_owned());
-        let reach = self.reach;
-        Box::pin(async move {
-            let addresses = found.await?;
-            // A name with both kinds of addresses is no accident: none of them is tried.
-            let is_inside = |address: &SocketAddr| !is_public(address.ip());
-            if reach == Reach::Public && addresses.iter().any(is_inside) {
-                return Err(Forbidden.into());
-            }
-            Ok(addresses.into_iter())
-        })
+        let resolver = self.clone();
+        Box::pin(async move { Ok(resolver.find(name.as_str().to_owned()).await?.into_iter()) })
+    }
+}
+
+impl Resolver {
+    async fn find(&self, host: String) -> Result<Vec<SocketAddr>, BoxError> {
+        let addresses = (self.lookup)(host).await?;
+        // A name with both kinds of addresses is no accident: none of them is tried.
+        let is_inside = |address: &SocketAddr| !is_public(address.ip());
+        if self.reach == Reach::Public && addresses.iter().any(is_inside) {
+            return Err(Forbidden.into());
+        }
+        Ok(addresses)
     }
 }

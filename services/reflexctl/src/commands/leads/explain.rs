@@ -66,6 +66,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("claimed", "已领取", "claimed"),
     ("gated", "线索门槛判断", "judged at the gate"),
     ("set_aside", "疑似无效，已搁置", "set aside as no lead"),
+    ("corrected", "人工判定是否有效", "somebody said whether it is one"),
     ("nurtured", "进入培育池", "sent to be nurtured"),
     ("escalated", "已升级提醒", "escalated"),
     ("contacted", "已首次联系", "first contact"),

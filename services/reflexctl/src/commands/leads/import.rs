@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -18,10 +17,11 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status};
+use tonic::Status;
 use uuid::Uuid;
 
 use super::named;
+use super::resuming::{Resuming, is_passing};
 use crate::bundle::Owner;
 use crate::cli::{ConnectionArgs, Language};
 use crate::connection::Wire;
@@ -32,15 +32,6 @@ use report::Report;
 const PIECE_BYTES: usize = 256 * 1024;
 /// Messages that wait to be sent.
 const QUEUE: usize = 4;
-/// Waits before an import that broke off goes on; each progress begins them anew.
-const RESUME_AFTER: [Duration; 5] = [
-    Duration::from_millis(200),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-    Duration::from_secs(10),
-];
-
 /// Imports the leads of a CSV file, as trade fairs, ad platforms and spreadsheets export them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -167,7 +158,7 @@ impl Import {
         first: &ImportLeadsRequest,
         progress: &ProgressBar,
     ) -> anyhow::Result<ImportLeadsResponse> {
-        let mut waits = RESUME_AFTER.iter();
+        let mut resuming = Resuming::default();
         let mut most_done = 0;
         let mut was_reached = false;
         loop {
@@ -179,12 +170,11 @@ impl Import {
             let done = told.stored_count + told.existed_count;
             if done > most_done {
                 most_done = done;
-                waits = RESUME_AFTER.iter();
+                resuming.progressed();
             }
             let passes = error.downcast_ref::<Status>().is_some_and(is_passing);
-            match waits.next() {
-                Some(wait) if passes && was_reached => tokio::time::sleep(*wait).await,
-                _ => return Err(error),
+            if !(passes && was_reached && resuming.wait().await) {
+                return Err(error);
             }
         }
     }
@@ -263,14 +253,6 @@ fn add(told: &mut ImportLeadsResponse, response: ImportLeadsResponse) {
         file: file.or(response.file),
         ..response
     };
-}
-
-/// A server that stops, another one that still has the import, a cut line: all of them pass.
-pub(super) fn is_passing(status: &Status) -> bool {
-    matches!(
-        status.code(),
-        Code::Unavailable | Code::Aborted | Code::ResourceExhausted | Code::Cancelled | Code::Unknown
-    )
 }
 
 /// Returns an id that follows from what is in a file.

@@ -1,7 +1,6 @@
 //! `reflexctl leads imports`: which files were imported, and taking one back.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,7 +11,7 @@ use reflex_proto::leads::v1::{
 };
 use tonic::Status;
 
-use super::import::is_passing;
+use super::resuming::{Resuming, is_passing};
 use crate::bundle::Owner;
 use crate::cli::{ConnectionArgs, Language, PageArgs};
 use crate::commands::{answer, named, request_id};
@@ -21,15 +20,6 @@ use crate::output::{Output, Table, more, word};
 
 /// Conflicts that are shown; JSON has all that are listed.
 const SHOWN: usize = 50;
-/// Waits before an undoing that broke off goes on; each progress begins them anew.
-const RESUME_AFTER: [Duration; 5] = [
-    Duration::from_millis(200),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-    Duration::from_secs(10),
-];
-
 /// Shows imports, and takes them back.
 #[derive(Debug, Args)]
 pub(super) struct Imports {
@@ -168,7 +158,7 @@ async fn undo_until_done(
     progress: &ProgressBar,
 ) -> anyhow::Result<UndoImportResponse> {
     let mut told = UndoImportResponse::default();
-    let mut waits = RESUME_AFTER.iter();
+    let mut resuming = Resuming::default();
     loop {
         let before = told.clone();
         let Err(status) = undo_once(client.clone(), request, progress, &mut told).await else {
@@ -176,11 +166,10 @@ async fn undo_until_done(
         };
         let counts = |told: &UndoImportResponse| (told.removed_count, told.restored_count, told.kept_count);
         if counts(&told) != counts(&before) {
-            waits = RESUME_AFTER.iter();
+            resuming.progressed();
         }
-        match waits.next() {
-            Some(wait) if is_passing(&status) => tokio::time::sleep(*wait).await,
-            _ => return Err(status.into()),
+        if !(is_passing(&status) && resuming.wait().await) {
+            return Err(status.into());
         }
     }
 }
