@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use reflex_notifications::channels::http::{HttpClient, Lookup, Timeouts};
 use reflex_notifications::channels::webhook::Webhook;
 use reflex_notifications::channels::{About, Channel, Endpoint, Outcome, Rendered};
-use reflex_notifications::domain::channel::EndpointRules;
+use reflex_notifications::domain::{account::Account, channel::EndpointRules};
 use reflex_runtime::clock::{Clock, FixedClock};
 use reflex_tests::simulator::{Fault, Hook, Simulator, SimulatorOptions};
 use serde_json::json;
@@ -76,6 +76,7 @@ fn plain_http() -> EndpointRules {
 fn endpoint(address: String, secret: &str) -> Endpoint {
     Endpoint {
         address: address.into(),
+        account: Account::default(),
         secret: Some(secret.into()),
     }
 }

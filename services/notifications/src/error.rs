@@ -27,9 +27,9 @@ pub enum Error {
     /// The caller may not have what they ask for.
     #[error("it takes the permission {0}")]
     Denied(&'static str),
-    /// The resource is in no state for this.
+    /// The resource is in a state that forbids it.
     #[error("{0}")]
-    WrongState(&'static str),
+    WrongState(String),
     /// As many people watch their inboxes here as may.
     #[error("too many inboxes are watched")]
     TooManyWatchers,

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use reflex_notifications::{
     app::put_channel::WantedChannel,
     channels::Button,
-    domain::{action::Action, action_link::Links, budget::Limits, channel::Kind},
+    domain::{account::Account, action::Action, action_link::Links, budget::Limits, channel::Kind},
     error::Error,
     store::inbox::Page,
 };
@@ -161,6 +161,7 @@ async fn what_two_channels_brought_is_done_once_however_many_click() {
         kind: Kind::DingtalkRobot,
         endpoint: "https://oapi.dingtalk.com/robot/send?access_token=u".into(),
         secret: "SEC1".into(),
+        account: Account::default(),
         teams: Vec::new(),
         limits: Limits {
             per_minute: 20,

@@ -19,8 +19,9 @@ use reflex_notifications::{
         put_channel::WantedChannel,
         send::{Sender, SenderParts, Step},
     },
-    channels::{Capability, Channel, Endpoint, Format, Outcome, Providers, Rendered},
+    channels::{Channel, Endpoint, Outcome, Providers, Rendered},
     domain::{
+        account::Account,
         budget::Limits,
         channel::Kind,
         message::{Class, INBOX, State},
@@ -99,20 +100,15 @@ impl Provider {
             wecom_robot: self.clone(),
             feishu_robot: self.clone(),
             webhook: self.clone(),
+            email: self.clone(),
+            sms: self.clone(),
+            dingtalk_notice: self.clone(),
+            wecom_app: self.clone(),
         }
     }
 }
 
 impl Channel for Provider {
-    fn capability(&self) -> Capability {
-        Capability {
-            max_bytes: 20_000,
-            format: Format::Markdown,
-            rate: None,
-            mentions: true,
-        }
-    }
-
     fn send<'a>(&'a self, _endpoint: &'a Endpoint, message: &'a Rendered) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             self.begun.lock().push(message.about.message);
@@ -197,6 +193,7 @@ impl<'s> Run<'s> {
                 providers: provider.of_every_kind(),
                 links: scene.app.links.clone(),
                 settings: scene.app.settings.clone(),
+                zone: scene.app.zone.clone(),
                 relay_wake: RelayWake::default(),
             })
         };
@@ -207,6 +204,7 @@ impl<'s> Run<'s> {
             kind: Kind::Webhook,
             endpoint: "https://hooks.example/reflex".into(),
             secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(),
+            account: Account::default(),
             teams: Vec::new(),
             limits: Limits {
                 per_minute: 600,

@@ -167,7 +167,7 @@ impl Sender {
                     reason: "",
                     traceparent: None,
                     inbox_sequence: Some(person.inbox_sequence),
-                    facts: Some(facts.iter().collect()),
+                    facts: Some(facts.clone().into_iter().collect()),
                     fencing_token: None,
                     cause_kind: String::new(),
                     ladder_step: None,

@@ -237,7 +237,7 @@ impl App {
         match deliveries::retry(&mut tx, tenant, name, event, self.clock.now()).await? {
             Again::Due => {}
             Again::Missing => return Err(Error::NotFound(request.name.clone())),
-            Again::Forgotten => return Err(Error::WrongState("its event is not kept any more")),
+            Again::Forgotten => return Err(Error::WrongState("its event is not kept any more".into())),
         }
         let response = RetryDeliveryResponse {};
         self.finish(tx, claim, &response).await?;

@@ -41,7 +41,7 @@ impl App {
         let key = (tenant.clone(), subscription.name);
         let keychain = Keychain::open(&self.sealer, &key, &sealed).map_err(|error| match error {
             Unusable::Seal(error) => Error::Seal(error),
-            Unusable::Key => Error::WrongState("its secret is no key that signs"),
+            Unusable::Key => Error::WrongState("its secret is no key that signs".into()),
         })?;
         let (now, id) = (self.clock.now(), self.ids.next());
         let data = Map::from_iter([("subscription".to_owned(), json!(name))]);
