@@ -205,8 +205,8 @@ impl Scene {
         times.collect()
     }
 
-    /// Moves the clock to when the robot may say its next escalation, unless it may now, or is saying one: however slow the
-    /// machine, nothing waits for it.
+    /// Moves the clock towards when the robot may say its next escalation, unless it may now, or is saying one: however slow
+    /// the machine, nothing waits for it. In small steps, as a send whose reservation was just made must begin soon.
     async fn keep_pace(&self) {
         let mut tx = self.read().await;
         let release: Option<i64> = sqlx::query_scalar(
@@ -223,7 +223,7 @@ impl Scene {
         let answer = release - WINDOW;
         let left = (answer + PACE).duration_since(self.clock.now());
         if answer <= self.clock.now() && left.is_positive() {
-            self.clock.advance(left);
+            self.clock.advance(left.min(SignedDuration::from_millis(500)));
         }
     }
 

@@ -194,14 +194,14 @@ mod tests {
             let read = permission.rsplit_once('.').is_some_and(|(_, verb)| verb == "read");
             assert!(roles.contains(&Admin), "{permission}: admins may everything");
             assert!(read || !roles.contains(&Viewer), "{permission}: viewers only look");
-            let delivers = ["forms.read", "leads.capture"].contains(&permission);
+            let delivers = ["channels.report_bounce", "forms.read", "leads.capture"].contains(&permission);
             assert_eq!(
                 roles.contains(&Integration),
                 delivers,
                 "{permission}: integrations only deliver"
             );
-            let system =
-                permission.starts_with("platform.") || ["channels.write", "subscriptions.write"].contains(&permission);
+            let system = permission.starts_with("platform.")
+                || ["channels.report_bounce", "channels.write", "subscriptions.write"].contains(&permission);
             assert_eq!(
                 roles.contains(&Manager),
                 !system,

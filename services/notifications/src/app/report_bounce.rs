@@ -39,12 +39,11 @@ impl App {
             Once::Answered(response) => return Ok(response),
         };
         let name = format!("{MESSAGE_PREFIX}{}", bounce.message);
-        let unknown = || Error::NotFound(name.clone());
         let message = messages::find(&mut tx, tenant, bounce.message).await?;
-        let message = message.ok_or_else(unknown)?;
+        let message = message.ok_or_else(|| Error::NotFound(name.clone()))?;
         let kind = channels::kind(&mut tx, tenant, &message.channel).await?;
         if kind != Some(Kind::Email) {
-            return Err(unknown());
+            return Err(Error::WrongState("the message did not go by mail".into()));
         }
         let reason = format!("bounced: {}", bounce.status);
         let mut told = Vec::new();

@@ -300,8 +300,8 @@ async fn templates_are_checked_versioned_and_used() {
             break;
         }
     }
-    assert_eq!(listed.len(), 10, "five kinds in two languages");
-    assert_eq!(listed.iter().filter(|template| template.version == 0).count(), 9);
+    assert_eq!(listed.len(), 12, "six kinds in two languages");
+    assert_eq!(listed.iter().filter(|template| template.version == 0).count(), 11);
 
     let assigned = served.facts.assigned("1", "zhang.wei");
     served.tell(&[assigned]).await;
