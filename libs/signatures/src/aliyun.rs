@@ -20,9 +20,12 @@ pub fn encoded(parameters: &[(&str, &str)]) -> String {
 #[must_use]
 pub fn sign(method: &str, parameters: &[(&str, &str)], secret: &str) -> String {
     let text = format!("{method}&%2F&{}", encode(&encoded(parameters)));
-    let mut mac = Hmac::<Sha1>::new_from_slice(format!("{secret}&").as_bytes()).expect("HMAC takes keys of any length");
-    mac.update(text.as_bytes());
+    let mac = keyed(&format!("{secret}&")).chain_update(text.as_bytes());
     BASE64_STANDARD.encode(mac.finalize().into_bytes())
+}
+
+fn keyed(key: &str) -> Hmac<Sha1> {
+    Hmac::<Sha1>::new_from_slice(key.as_bytes()).expect("HMAC takes keys of any length")
 }
 
 /// Writes everything but letters, digits and `-_.~` as per cent signs and digits.
@@ -46,7 +49,7 @@ pub fn encode(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// The vendor's own examples: 短信服务 SendSms 签名, and 云服务器 DescribeRegions.
+    /// The vendor's own examples: 短信服务 `SendSms` 签名, and 云服务器 `DescribeRegions`.
     #[test]
     fn the_vendors_vectors_are_reproduced() {
         let send_sms = [

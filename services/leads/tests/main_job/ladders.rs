@@ -51,7 +51,7 @@ fn acknowledgement(lead: &str, member: &str) -> AcknowledgeEscalationRequest {
     }
 }
 
-async fn climb(world: &World, minutes: i64) {
+fn climb(world: &World, minutes: i64) {
     world.clock.advance(SignedDuration::from_mins(minutes));
     world.timers.wake();
 }
@@ -72,7 +72,7 @@ async fn an_acknowledgement_ends_the_ladder_where_it_says_so() {
             .await
             .unwrap_err();
         assert_eq!(early.code(), Code::FailedPrecondition, "nobody was told yet");
-        climb(&world, 30).await;
+        climb(&world, 30);
         world.until_steps(&heard, 1).await;
         let other = acknowledgement(&heard, "members/boss");
         let other = follow_ups.acknowledge_escalation(other).await.unwrap_err();
@@ -92,7 +92,7 @@ async fn an_acknowledgement_ends_the_ladder_where_it_says_so() {
             .unwrap()
             .into_inner();
         assert_eq!((&first, &first), (&retry, &again));
-        climb(&world, 90).await;
+        climb(&world, 90);
         world.until_steps(&unheard, 3).await;
         if stops {
             assert_eq!(world.steps(&heard).await, 1, "no step after the acknowledgement");
@@ -113,7 +113,7 @@ async fn a_lead_that_comes_back_climbs_its_ladder_anew() {
     put_ladder(&world, true).await;
     let lead = world.capture("back").await.name;
     world.assigned(&lead).await;
-    climb(&world, 120).await;
+    climb(&world, 120);
     world.until_steps(&lead, 3).await;
     let acknowledged = acknowledgement(&lead, AN);
     world
@@ -127,7 +127,7 @@ async fn a_lead_that_comes_back_climbs_its_ladder_anew() {
         request_id: request_id(),
     };
     world.nurture(Role::Manager).nurture_lead(nurture).await.unwrap();
-    climb(&world, 120).await;
+    climb(&world, 120);
     let back = ReturnLeadRequest {
         name: lead.clone(),
         reason: "now".into(),
@@ -135,7 +135,7 @@ async fn a_lead_that_comes_back_climbs_its_ladder_anew() {
     };
     world.nurture(Role::Manager).return_lead(back).await.unwrap();
     world.until(&lead, |lead| lead.state() == lead::State::Assigned).await;
-    climb(&world, 120).await;
+    climb(&world, 120);
     world.until_steps(&lead, 6).await;
     world.stop().await;
 }

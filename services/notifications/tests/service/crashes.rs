@@ -129,6 +129,7 @@ impl Channel for Provider {
 }
 
 /// How leads sees one of its leads.
+#[expect(clippy::struct_excessive_bools, reason = "each happens by itself")]
 #[derive(Debug, Clone, Default)]
 struct Lead {
     name: String,
@@ -391,22 +392,22 @@ impl<'s> Run<'s> {
     fn committed(&mut self, end: usize) {
         let from = self.committed.min(end);
         let called_off = self.called_off.clone();
-        for (event, means) in self.facts[from..end].to_vec() {
+        for (event, means) in &self.facts[from..end] {
             for (lead, meaning) in means {
                 match meaning {
                     Meaning::Told => {
-                        self.due.insert(event.id, lead);
+                        self.due.insert(event.id, lead.clone());
                     }
                     Meaning::Stops => {
-                        let off = self.due.iter().filter(|(_, about)| **about == lead).map(|(id, _)| *id);
+                        let off = self.due.iter().filter(|(_, about)| *about == lead).map(|(id, _)| *id);
                         self.called_off.extend(off.collect::<Vec<_>>());
-                        self.stopped.insert(lead);
+                        self.stopped.insert(lead.clone());
                     }
                     Meaning::Resumes => {
-                        self.stopped.remove(&lead);
+                        self.stopped.remove(lead);
                         let due = &self.due;
                         self.called_off
-                            .retain(|id| called_off.contains(id) || due.get(id) != Some(&lead));
+                            .retain(|id| called_off.contains(id) || due.get(id) != Some(lead));
                     }
                     Meaning::Other => {}
                 }
@@ -479,7 +480,7 @@ impl<'s> Run<'s> {
         }
     }
 
-    async fn judge(&self, seen: &mut Seen) {
+    async fn judge(&self, tally: &mut Seen) {
         let seed = self.seed;
         let filter = Filter::default();
         let messages = self
@@ -488,19 +489,19 @@ impl<'s> Run<'s> {
             .list_messages(&self.tenant, &filter, None, 1_000)
             .await
             .unwrap();
-        let mut places = BTreeSet::new();
-        for message in &messages {
-            let place = (message.cause_event, message.recipient.clone(), message.channel.clone());
-            assert!(places.insert(place), "seed {seed}: two rows for one telling");
+        let mut tellings = BTreeSet::new();
+        for told in &messages {
+            let place = (told.cause_event, told.recipient.clone(), told.channel.clone());
+            assert!(tellings.insert(place), "seed {seed}: two rows for one telling");
             assert_ne!(
-                message.state,
+                told.state,
                 State::Pending,
                 "seed {seed}: {} waits for ever",
-                message.subject
+                told.subject
             );
-            assert_ne!(message.state, State::Failed, "seed {seed}");
+            assert_ne!(told.state, State::Failed, "seed {seed}");
         }
-        let taken = self.provider.taken.lock();
+        let taken = self.provider.taken.lock().clone();
         for (cause, lead) in &self.due {
             let by_channel = messages
                 .iter()
@@ -508,7 +509,7 @@ impl<'s> Run<'s> {
                 .unwrap_or_else(|| panic!("seed {seed}: a step of {lead} is lost"));
             let times = taken.iter().filter(|id| **id == by_channel.id).count();
             if self.called_off.contains(cause) {
-                seen.stopped += usize::from(by_channel.state == State::Stopped);
+                tally.stopped += usize::from(by_channel.state == State::Stopped);
             } else {
                 assert_eq!(
                     by_channel.state,
@@ -516,7 +517,7 @@ impl<'s> Run<'s> {
                     "seed {seed}: a step of {lead} was not told"
                 );
                 assert!(times >= 1, "seed {seed}");
-                seen.told += 1;
+                tally.told += 1;
             }
             // Once more only where a sender died with the provider's answer.
             let attempts = self.scene.app.get_message(&self.tenant, by_channel.id).await.unwrap().1;

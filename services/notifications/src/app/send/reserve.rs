@@ -24,7 +24,7 @@ use crate::{
         retry,
     },
     store::{
-        channels,
+        channels::{self, Channel},
         reservations::{self, Held, Reservation as NewReservation},
         sending::{self, NewDigest, Taken},
     },
@@ -59,23 +59,12 @@ impl Sender {
             return Ok(Reservation::Refused(Rest::until(now + UNUSABLE)));
         };
         let is_failing = channel.failures >= retry::BREAKER_FAILURES;
-        let closed_until = [
-            channel.locked_until,
-            channel.probe_time.filter(|_| is_failing),
-            (!channel.enabled).then_some(now + UNUSABLE),
-        ];
-        if let Some(until) = closed_until.into_iter().flatten().filter(|until| *until > now).max() {
+        if let Some(until) = closed_until(&channel, is_failing, now) {
             return Ok(Reservation::Refused(Rest::until(until)));
         }
         let held = reservations::held(&mut tx, tenant, name, now).await?;
-        // The last answer, or when a sender that died would have had it at the latest.
-        let last_answer = held.last_release.map(|release| release - WINDOW);
         let capability = channel.kind.capability();
-        let spacing = capability.spacing;
-        let spaced = last_answer
-            .filter(|_| !spacing.is_zero())
-            .map(|answer| answer + spacing);
-        if let Some(until) = spaced.filter(|until| *until > now) {
+        if let Some(until) = spaced_until(&held, capability.spacing, now) {
             tx.commit().await?;
             return Ok(Reservation::Refused(Rest::until(until)));
         }
@@ -295,6 +284,24 @@ fn rendered(message: &Taken, class: Class, mobiles: Vec<String>) -> Rendered {
         },
         actions: Vec::new(),
     }
+}
+
+/// Returns until when nothing may be sent at all, whatever the budget.
+fn closed_until(channel: &Channel, is_failing: bool, now: Timestamp) -> Option<Timestamp> {
+    let closed_until = [
+        channel.locked_until,
+        channel.probe_time.filter(|_| is_failing),
+        (!channel.enabled).then_some(now + UNUSABLE),
+    ];
+    closed_until.into_iter().flatten().filter(|until| *until > now).max()
+}
+
+/// Returns until when the provider wants to be left alone after its last answer, or after the one that a sender which died
+/// would have had at the latest.
+fn spaced_until(held: &Held, spacing: SignedDuration, now: Timestamp) -> Option<Timestamp> {
+    let last_answer = held.last_release? - WINDOW;
+    let until = last_answer + spacing;
+    (!spacing.is_zero() && until > now).then_some(until)
 }
 
 fn mentions(mut mobiles: Vec<String>) -> Mentions {
