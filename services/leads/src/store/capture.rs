@@ -213,15 +213,27 @@ impl NewRow {
 }
 
 /// Lists the leads that earlier calls wrote with these request ids or external ids; of those merged since, the survivors.
+/// Whose lead survived is asked once for each that was found: in the condition of a join it may be asked for each pair.
 pub(crate) async fn list_earlier(tx: &mut PgConnection, keys: &[Key<'_>]) -> Result<Vec<Stored>, DbError> {
     let found: Vec<StoredRow> = sqlx::query_as(
-        "select distinct l.tenant_id, coalesce(s.lead_id, l.lead_id) as lead_id, coalesce(s.number, l.number) as number,
-             l.source, l.external_id, l.request_id, l.payload_hash, coalesce(s.create_time, l.create_time) as create_time
-         from unnest($1::text[], $2::uuid[], $3::text[], $4::text[]) as sent (tenant_id, request_id, source, external_id)
-         join leads l on l.tenant_id = sent.tenant_id
-             and (l.request_id = sent.request_id or (l.source = sent.source and l.external_id = sent.external_id))
-         left join leads s on l.merged_into is not null and s.tenant_id = l.tenant_id
-             and s.lead_id = survivor_of(l.tenant_id, l.merged_into)",
+        "with sent as materialized (
+             select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[])
+                 as sent (tenant_id, request_id, source, external_id)
+         ), found as (
+             select l.tenant_id, l.lead_id from sent
+             join leads l on l.tenant_id = sent.tenant_id and l.request_id = sent.request_id
+             union
+             select l.tenant_id, l.lead_id from sent
+             join leads l on l.tenant_id = sent.tenant_id and l.source = sent.source and l.external_id = sent.external_id
+         ), earlier as materialized (
+             select l.tenant_id, l.lead_id, l.number, l.source, l.external_id, l.request_id, l.payload_hash, l.create_time,
+                 case when l.merged_into is not null then survivor_of(l.tenant_id, l.merged_into) end as survivor
+             from found f join leads l on l.tenant_id = f.tenant_id and l.lead_id = f.lead_id
+         )
+         select e.tenant_id, coalesce(s.lead_id, e.lead_id) as lead_id, coalesce(s.number, e.number) as number,
+             e.source, e.external_id, e.request_id, e.payload_hash, coalesce(s.create_time, e.create_time) as create_time
+         from earlier e
+         left join leads s on s.tenant_id = e.tenant_id and s.lead_id = e.survivor",
     )
     .bind(keys.iter().map(|key| key.tenant.as_str()).collect::<Vec<_>>())
     .bind(keys.iter().map(|key| key.request_id).collect::<Vec<_>>())

@@ -221,7 +221,7 @@ pub(crate) async fn find_survivor(
     let survivor = sqlx::query_as(concat!(
         "select ",
         lead_columns!(),
-        " from leads where tenant_id = $1 and lead_id = survivor_of($1, $2)"
+        " from leads where tenant_id = $1 and lead_id = (select survivor_of($1, $2))"
     ))
     .bind(tenant.as_str())
     .bind(lead.0)
