@@ -19,7 +19,7 @@ use reflex_notifications::{
         put_channel::WantedChannel,
         send::{Sender, SenderParts, Step},
     },
-    channels::{Channel, Endpoint, Outcome, Providers, Rendered},
+    channels::{Channel, Endpoint, Outcome, Rendered},
     domain::{
         account::Account,
         budget::Limits,
@@ -33,7 +33,7 @@ use reflex_tenancy::{TenantId, TenantSet};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::scene::{ROBOT, Scene, delivered, retry_later};
+use crate::scene::{ROBOT, Scene, delivered, of_every_kind, retry_later};
 
 const RUNS: u64 = 1_000;
 /// Scenes with a database each, whose runs go side by side.
@@ -91,21 +91,6 @@ struct Provider {
     /// Messages whose send began, in order.
     begun: Mutex<Vec<Uuid>>,
     died: Notify,
-}
-
-impl Provider {
-    fn of_every_kind(self: &Arc<Self>) -> Providers {
-        Providers {
-            dingtalk_robot: self.clone(),
-            wecom_robot: self.clone(),
-            feishu_robot: self.clone(),
-            webhook: self.clone(),
-            email: self.clone(),
-            sms: self.clone(),
-            dingtalk_notice: self.clone(),
-            wecom_app: self.clone(),
-        }
-    }
 }
 
 impl Channel for Provider {
@@ -191,7 +176,7 @@ impl<'s> Run<'s> {
                 clock: scene.clock.clone(),
                 ids: scene.app.ids.clone(),
                 sealer: scene.app.sealer.clone(),
-                providers: provider.of_every_kind(),
+                providers: of_every_kind(&provider),
                 links: scene.app.links.clone(),
                 settings: scene.app.settings.clone(),
                 zone: scene.app.zone.clone(),

@@ -90,7 +90,7 @@ impl Scene {
             clock: clock.clone(),
             ids: ids.clone(),
             sealer: sealer.clone(),
-            providers: provider.of_every_kind(),
+            providers: of_every_kind(&provider),
             links: Some(links()),
             settings: settings.clone(),
             zone: zone(),
@@ -241,7 +241,7 @@ impl Scene {
             clock,
             ids: self.app.ids.clone(),
             sealer: self.app.sealer.clone(),
-            providers: self.provider.of_every_kind(),
+            providers: of_every_kind(&self.provider),
             links: self.app.links.clone(),
             settings: self.app.settings.clone(),
             zone: zone(),
@@ -350,20 +350,6 @@ impl Provider {
         }
     }
 
-    /// Stands in for all providers.
-    fn of_every_kind(self: &Arc<Self>) -> Providers {
-        Providers {
-            dingtalk_robot: self.clone(),
-            wecom_robot: self.clone(),
-            feishu_robot: self.clone(),
-            webhook: self.clone(),
-            email: self.clone(),
-            sms: self.clone(),
-            dingtalk_notice: self.clone(),
-            wecom_app: self.clone(),
-        }
-    }
-
     /// Lets the next sends end like this.
     pub(crate) fn script(&self, outcomes: impl IntoIterator<Item = Outcome>) {
         self.script.lock().extend(outcomes);
@@ -412,6 +398,20 @@ impl Channel for Provider {
             }
             outcome
         })
+    }
+}
+
+/// Lets one stand in for all providers.
+pub(crate) fn of_every_kind<C: Channel + 'static>(provider: &Arc<C>) -> Providers {
+    Providers {
+        dingtalk_robot: provider.clone(),
+        wecom_robot: provider.clone(),
+        feishu_robot: provider.clone(),
+        webhook: provider.clone(),
+        email: provider.clone(),
+        sms: provider.clone(),
+        dingtalk_notice: provider.clone(),
+        wecom_app: provider.clone(),
     }
 }
 
