@@ -20,7 +20,7 @@ use crate::{
         ids::{DuplicateId, LeadId, MemberId},
     },
     events::{self, Facts},
-    store::duplicates::index::{self, SaidRow, Writes},
+    store::duplicates::index::{self, Linked, SaidRow, Writes},
 };
 
 /// Leads that were compared, and what came of it.
@@ -35,7 +35,7 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Compares leads; reads once, and once more where leads are linked.
+    /// Compares leads; reads once, and once more where leads are linked, or as often as so many are.
     pub(crate) async fn of(
         tx: &mut PgConnection,
         tenant: &TenantId,
@@ -67,10 +67,11 @@ impl Findings {
         }
         let mut board = Board::new(subjects, found, hits.crowded, &policy.weights);
         let seeds = board.seeds(|lead| stored.contains(&lead));
-        let linked = index::list_linked(tx, tenant, &seeds).await?;
-        linked.leads.iter().for_each(see);
-        let leads = linked.leads.iter().map(SaidRow::compared).collect();
-        board.add_linked(leads, linked.pairs);
+        for linked in read_linked(tx, tenant, seeds).await? {
+            linked.leads.iter().for_each(&mut see);
+            let leads = linked.leads.iter().map(SaidRow::compared).collect();
+            board.add_linked(leads, linked.pairs);
+        }
         Ok(Self {
             subjects: listed,
             judged: board.judge(&policy.weights),
@@ -168,4 +169,32 @@ impl Findings {
         };
         facts.fact(events::LEAD_DUPLICATE_SUSPECTED, &lead, None, &message)
     }
+}
+
+/// Reads whom these leads are linked with, all who are linked with each other at once, as they can only be judged together.
+/// What is linked further than any honest leads are is read in part.
+async fn read_linked(tx: &mut PgConnection, tenant: &TenantId, seeds: Vec<Uuid>) -> Result<Vec<Linked>, DbError> {
+    /// Leads to begin with: with what they are linked with, they rarely are too many for one read.
+    const AT_ONCE: usize = 500;
+    /// Rows after which nothing more is read, whatever somebody linked.
+    const MOST_READ: usize = 40_000;
+    let mut waiting: Vec<Vec<Uuid>> = seeds.chunks(AT_ONCE).rev().map(<[Uuid]>::to_vec).collect();
+    let (mut whole, mut known, mut read) = (Vec::new(), HashSet::new(), 0);
+    while let Some(mut seeds) = waiting.pop() {
+        seeds.retain(|lead| !known.contains(lead));
+        let linked = index::list_linked(tx, tenant, &seeds).await?;
+        read += linked.leads.len();
+        if linked.is_cut && seeds.len() > 1 && read < MOST_READ {
+            let rest = seeds.split_off(seeds.len() / 2);
+            waiting.extend([rest, seeds]);
+            continue;
+        }
+        known.extend(linked.leads.iter().map(SaidRow::lead_id));
+        whole.push(linked);
+        if read >= MOST_READ {
+            tracing::warn!(%tenant, unread = waiting.len(), "too many leads are linked to be judged together");
+            break;
+        }
+    }
+    Ok(whole)
 }

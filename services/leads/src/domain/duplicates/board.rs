@@ -20,7 +20,7 @@ use super::{FieldEvidence, State, Typed, evidence};
 
 /// Most leads of a key that are compared with each other; what more have says nothing.
 pub const MOST_OF_A_KEY: usize = 100;
-/// Most leads that are judged together with one batch; no honest leads are linked so far.
+/// Most leads that are linked with each other and judged together; no honest ones are so many.
 pub const MOST_LINKED: usize = 2_000;
 
 /// A lead as it is compared.

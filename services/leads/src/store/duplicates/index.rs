@@ -145,6 +145,8 @@ pub(crate) async fn find_by_keys(tx: &mut PgConnection, tenant: &TenantId, keys:
 pub(crate) struct Linked {
     pub(crate) leads: Vec<SaidRow>,
     pub(crate) pairs: Vec<Stored>,
+    /// Whether there may be more of them.
+    pub(crate) is_cut: bool,
 }
 
 #[derive(FromRow)]
@@ -164,11 +166,13 @@ struct PairColumn {
     state: String,
 }
 
-/// Reads all leads that are linked with these, directly or by others, and all pairs among them.
+/// Reads leads that are linked with these, directly or by others, and all pairs among them: [`MOST_LINKED`] at most, or as many
+/// as are asked for.
 pub(crate) async fn list_linked(tx: &mut PgConnection, tenant: &TenantId, leads: &[Uuid]) -> Result<Linked, DbError> {
     if leads.is_empty() {
         return Ok(Linked::default());
     }
+    let most = MOST_LINKED.max(leads.len());
     let rows: Vec<LinkedRow> = sqlx::query_as(concat!(
         "with recursive linked (lead_id) as (
              select unnest($2::uuid[])
@@ -190,10 +194,13 @@ pub(crate) async fn list_linked(tx: &mut PgConnection, tenant: &TenantId, leads:
     ))
     .bind(tenant.as_str())
     .bind(leads)
-    .bind(i64::try_from(MOST_LINKED.max(leads.len())).unwrap_or(i64::MAX))
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
     .fetch_all(tx)
     .await?;
-    let mut linked = Linked::default();
+    let mut linked = Linked {
+        is_cut: rows.len() == most,
+        ..Linked::default()
+    };
     for row in rows {
         let earlier = row.said.lead_id;
         linked.pairs.extend(row.pairs.0.into_iter().map(|pair| Stored {
