@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use jiff::SignedDuration;
 use reflex_proto::leads::v1::{
-    CaptureLeadRequest, CorrectValidityRequest, CorrectValidityResponse, GatePolicy, ListOwnershipRequest,
-    ListValidityCorrectionsRequest, ListValidityCorrectionsResponse, NewLead, gate_policy, lead, validity::Label,
+    CaptureLeadRequest, CorrectValidityRequest, CorrectValidityResponse, DataSubject, EraseSubjectRequest, GatePolicy,
+    ListOwnershipRequest, ListValidityCorrectionsRequest, ListValidityCorrectionsResponse, NewLead, gate_policy, lead,
+    validity::Label,
 };
 use reflex_rpc::identity::Role;
 use tonic::Status;
 
 use crate::{
+    duplicates::settled,
     gate::staffed,
     harness::{
         Caller, DENIED, HUABEI, HUADONG, INVALID, Leads, NOT_FOUND, OTHER_PAGE, REUSED, WRONG_STATE, assert_refused,
@@ -280,4 +282,28 @@ async fn many_people_from_one_device_are_suspicious_for_a_day() {
     let name = admin.capture_on("f-1", "冯八", 1).await;
     admin.wait_for_owner(&name, "members/li").await;
     assert_eq!(devices(&leads).await, 1);
+}
+
+#[tokio::test]
+async fn a_device_is_kept_of_fifty_leads_at_most_and_of_nobody_who_was_erased() {
+    let leads = Leads::start().await;
+    let mut admin = staffed(&leads, HUADONG).await;
+    admin.screen(gate_policy::Screening::Label).await;
+    let mut names = Vec::new();
+    for time in 1..=55 {
+        names.push(admin.capture_on("f-1", &format!("王{time}号"), time).await);
+    }
+    settled(&leads).await;
+    assert_eq!(devices(&leads).await, 50);
+    let validity = admin.explain(&names[54]).await.unwrap().validity.unwrap();
+    let many = validity.reasons.iter().any(|reason| reason.code == "repeated_often");
+    assert!(many, "{validity:?}");
+
+    let subject = DataSubject {
+        lead: names[0].clone(),
+        ..DataSubject::default()
+    };
+    let request = EraseSubjectRequest { subject: Some(subject) };
+    admin.privacy.erase_subject(request).await.unwrap();
+    assert_eq!(devices(&leads).await, 49);
 }
